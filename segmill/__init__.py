@@ -1,7 +1,7 @@
 """Segmill: from raw images to trained segmentation networks, tables and figures.
 
-The names below are loaded on first use, so that light users (a Snakefile, the command line's help) do not
-pay for torch, zarr and numba.
+The names below are loaded on first use, so that light users (a Snakefile, the command line's help)
+do not pay for torch, zarr and numba.
 """
 
 import importlib

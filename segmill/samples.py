@@ -54,7 +54,7 @@ class Sample:
         return {name: array for name, array in named.items() if array is not None}
 
     def check(self, name: str) -> None:
-        """Raise StoreError, naming `name`, where an array breaks the contract; all offences at once."""
+        """Raise StoreError that names every array of sample `name` breaking the contract."""
         offences = []
         for field_name, array in self.arrays().items():
             dtypes, has_channels = LAYOUT[field_name]

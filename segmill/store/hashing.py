@@ -1,0 +1,31 @@
+"""Digests of what a store holds, independent of compression, shard size and padding."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+
+from segmill.samples import Sample
+
+# Attributes that say what the arrays mean; the others say where they come from.
+MEANING = ("classes", "notions", "targets", "units", "preprocessing", "derived")
+
+
+def sample_digest(sample: Sample) -> str:
+    """128-bit BLAKE2b digest of every array of a sample: name, dtype, shape and values."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, array in sample.arrays().items():
+        digest.update(f"{name} {array.dtype.name} {array.shape};".encode())
+        digest.update(memoryview(array if array.flags.c_contiguous else array.copy()).cast("B"))
+    return digest.hexdigest()
+
+
+def content_hash(table: pd.DataFrame, extents: np.ndarray, attributes: dict) -> str:
+    """Digest of a store: its rows (each with the digest of its sample) and what arrays mean."""
+    digest = hashlib.blake2b(digest_size=16)
+    meaning = {key: attributes.get(key) for key in MEANING}
+    digest.update(json.dumps(meaning, sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(extents, dtype=np.int32).data)
+    digest.update(table.to_csv(index=False, float_format="%.17g", lineterminator="\n").encode())
+    return digest.hexdigest()

@@ -1,0 +1,307 @@
+"""Writing a store in parts by parallel jobs, and moving it into place when it is complete.
+
+`create` lays out an empty group at ``NAME.zarr.partial``; any number of `fill` jobs write whole
+shards of their own into it; `finalise` checks that all of them are there and moves group and table
+into place. The layout follows from the plan alone: the number of parts changes no bit of the store.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import dask
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorstore as ts
+import zarr
+from zarr.codecs import BloscCodec, ZstdCodec
+
+from segmill.errors import StoreError
+from segmill.progress import log, timed, track
+from segmill.samples import Sample
+from segmill.store.hashing import content_hash, sample_digest
+from segmill.store.paths import StorePaths, store_paths
+from segmill.store.plan import FieldSpec, Producer, StorePlan
+from segmill.store.reader import Store, array_spec, open_store
+
+FORMAT = "segmill-store-1"
+PLAN_FILE = "plan.json"
+PLAN_TABLE = "plan.parquet"
+CODECS = {
+    "none": None,
+    "lz4": BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle"),
+    "zstd": ZstdCodec(level=1),
+}
+# Samples that one worker makes between two looks at the progress.
+SAMPLES_PER_WORKER = 4
+
+
+def create(path: str | Path, plan: StorePlan) -> Path:
+    """Lay out an empty store at ``NAME.zarr.partial``; an older unfinished one is removed.
+
+    Returns the path of the plan file beside it. Raises StoreError if the plan breaks the contract.
+    """
+    plan.check()
+    paths = store_paths(path)
+    discard_partial(path)
+    paths.partial.parent.mkdir(parents=True, exist_ok=True)
+    group = zarr.create_group(paths.partial, zarr_format=3)
+    for name in plan.fields:
+        _create_array(group, name, plan)
+    extent = (len(plan), 2)
+    group.create_array("extent", shape=extent, chunks=extent, dtype="int32", fill_value=0)
+    return _write_plan(paths, plan)
+
+
+def discard_partial(path: str | Path) -> None:
+    """Remove what an unfinished writing of this store has left; a finished store stays."""
+    paths = store_paths(path)
+    for leftover in (paths.partial, paths.plan):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+
+
+def _create_array(group: zarr.Group, name: str, plan: StorePlan) -> None:
+    shape = plan.shape(name)
+    has_channels = plan.fields[name].channels is not None
+    group.create_array(
+        name,
+        shape=shape,
+        chunks=(1, *shape[1:]),
+        shards=(plan.shard_samples, *shape[1:]),
+        dtype=plan.fields[name].dtype,
+        compressors=CODECS[plan.compression],
+        fill_value=0,
+        dimension_names=("sample", "row", "column") + (("channel",) if has_channels else ()),
+    )
+
+
+def _write_plan(paths: StorePaths, plan: StorePlan) -> Path:
+    """Keep the plan beside the group, so that every part and the end work from the same one."""
+    paths.plan.mkdir()
+    plan.table.to_parquet(paths.plan / PLAN_TABLE, index=False)
+    facts = {
+        "fields": {name: asdict(spec) for name, spec in plan.fields.items()},
+        "height": plan.height,
+        "width": plan.width,
+        "attributes": plan.attributes,
+        "shard_mib": plan.shard_mib,
+        "compression": plan.compression,
+    }
+    target = paths.plan / PLAN_FILE
+    target.write_text(json.dumps(facts, indent=1))
+    return target
+
+
+def _read_plan(paths: StorePaths) -> StorePlan:
+    if not (paths.plan / PLAN_FILE).exists():
+        raise StoreError(
+            f"{paths.plan}: expected the plan of a store laid out by create(), found none"
+        )
+    facts = json.loads((paths.plan / PLAN_FILE).read_text())
+    facts["fields"] = {name: FieldSpec(**spec) for name, spec in facts["fields"].items()}
+    return StorePlan(table=pd.read_parquet(paths.plan / PLAN_TABLE), **facts)
+
+
+def fill(
+    path: str | Path, producer: Producer, part: int = 0, parts: int = 1, workers: int = 1
+) -> dict:
+    """Make and write the samples of one part; return the manifest that `finalise` wants.
+
+    Every shard is read back and compared before it counts as written. A part that was killed is
+    simply filled again. `workers` threads make samples at once; they change no result.
+
+    Raises
+    ------
+    StoreError
+        naming store and sample, when a sample cannot be made or breaks the plan.
+    """
+    paths = store_paths(path)
+    plan = _read_plan(paths)
+    shards = plan.shards_of(part, parts)
+    arrays = {name: _open_for_writing(paths.partial, name) for name in plan.fields}
+    rows: list[dict] = []
+    what = f"{paths.group}, part {part + 1} of {parts}"
+    todo = [i for shard in shards for i in _members(plan, shard)]
+    made = iter(track(_make(producer, plan, todo, workers), total=len(todo), what=what))
+    with timed(f"{what}: {len(todo)} samples"):
+        for shard in shards:
+            members = _members(plan, shard)
+            samples = [next(made) for _ in members]
+            _write_shard(arrays, plan, members, samples)
+            rows += [_row(i, sample) for i, sample in zip(members, samples, strict=True)]
+    files = {name: size for shard in shards for name, size in _files(paths.partial, plan, shard)}
+    return {"part": part, "parts": parts, "rows": rows, "files": files}
+
+
+def _open_for_writing(partial: Path, name: str) -> ts.TensorStore:
+    return ts.open(array_spec(partial / name), write=True, read=True).result()
+
+
+def _members(plan: StorePlan, shard: int) -> range:
+    first = shard * plan.shard_samples
+    return range(first, min(first + plan.shard_samples, len(plan)))
+
+
+def _make(
+    producer: Producer, plan: StorePlan, indices: list[int], workers: int
+) -> Iterator[Sample]:
+    """Make samples in order, `workers` at a time, in batches that bound the memory."""
+    batch = workers * SAMPLES_PER_WORKER
+    for first in range(0, len(indices), batch):
+        tasks = [
+            dask.delayed(_make_one, pure=False)(producer, plan, i)
+            for i in indices[first : first + batch]
+        ]
+        yield from dask.compute(*tasks, scheduler="threads", num_workers=workers)
+
+
+def _make_one(producer: Producer, plan: StorePlan, i: int) -> Sample:
+    name = plan.table["sample_id"].iloc[i]
+    try:
+        sample = producer.sample(i)
+    except Exception as error:
+        raise StoreError(
+            f"{type(producer).__name__}: sample {name} (row {i}): {type(error).__name__}: {error}"
+        ) from error
+    sample.check(name)
+    _check_against_plan(sample, plan, name)
+    return sample
+
+
+def _check_against_plan(sample: Sample, plan: StorePlan, name: str) -> None:
+    arrays = sample.arrays()
+    offences = []
+    if set(arrays) != set(plan.fields):
+        offences.append(f"fields {sorted(arrays)}, planned {sorted(plan.fields)}")
+    if sample.shape[0] > plan.height or sample.shape[1] > plan.width:
+        offences.append(f"size {sample.shape}, planned at most {(plan.height, plan.width)}")
+    for field_name, spec in plan.fields.items():
+        array = arrays.get(field_name)
+        if array is None:
+            continue
+        channels = array.shape[2] if array.ndim == 3 else None
+        if array.dtype.name != spec.dtype or channels != spec.channels:
+            offences.append(f"{field_name} {array.dtype} with {channels} channels, planned {spec}")
+    if offences:
+        raise StoreError(f"sample {name} breaks the plan: " + "; ".join(offences))
+
+
+def _write_shard(
+    arrays: dict[str, ts.TensorStore], plan: StorePlan, members: range, samples: list[Sample]
+) -> None:
+    """Write one shard of every array and read it back."""
+    window = slice(members.start, members.stop)
+    for name, array in arrays.items():
+        block = np.zeros((len(samples), *plan.shape(name)[1:]), plan.fields[name].dtype)
+        for k, sample in enumerate(samples):
+            h, w = sample.shape
+            block[k, :h, :w] = sample.arrays()[name]
+        array[window].write(block).result()
+        if array[window].read().result().tobytes() != block.tobytes():
+            raise StoreError(f"{name}: shard of samples {members} reads back differently")
+
+
+def _row(i: int, sample: Sample) -> dict:
+    return {"row": i, "extent": list(sample.shape), "digest": sample_digest(sample), **sample.notes}
+
+
+def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
+    """Check that the parts make a whole and move it into place: the group, then its table.
+
+    May be killed and called again. Raises StoreError naming missing samples or shards; the unfinished
+    store then stays as it is.
+    """
+    paths = store_paths(path)
+    plan = _read_plan(paths)
+    manifests = list(manifests)
+    facts = _gather(plan, manifests, paths.group)
+    table = plan.table.assign(**{k: facts[k].to_numpy() for k in facts if k != "extent"})
+    extents = np.array([*facts["extent"]], dtype=np.int32)
+    digest = content_hash(table, extents, plan.attributes)
+    if paths.partial.exists():
+        _check_files(paths.partial, manifests)
+        group = zarr.open_group(paths.partial, mode="r+", use_consolidated=False)
+        group["extent"][:] = extents
+        group.attrs.update(
+            {**plan.attributes, "format": FORMAT, "samples": len(plan), "content_hash": digest}
+        )
+        _replace_group(paths)
+    _replace_table(paths, table, digest)
+    store = open_store(paths.group)  # compares the content that group and table name
+    shutil.rmtree(paths.plan)
+    log.info("%s: %d samples, content %s", paths.group, len(plan), digest)
+    return store
+
+
+def _gather(plan: StorePlan, manifests: Iterable[dict], group: Path) -> pd.DataFrame:
+    """The rows of all manifests in the order of the table."""
+    rows = pd.DataFrame([row for manifest in manifests for row in manifest["rows"]])
+    found = [] if rows.empty else sorted(rows["row"])
+    if found != list(range(len(plan))):
+        missing = sorted(set(range(len(plan))) - set(found))
+        repeated = len(found) - len(set(found))
+        raise StoreError(
+            f"{group}: expected {len(plan)} samples from its parts, found {len(set(found))} "
+            f"({repeated} of them twice); missing rows: {missing[:10]}"
+        )
+    return rows.sort_values("row", ignore_index=True).drop(columns="row")
+
+
+def _files(partial: Path, plan: StorePlan, shard: int) -> Iterator[tuple[str, int]]:
+    """Files of one shard and their sizes; an array whose values are all zero there has no file."""
+    for name in plan.fields:
+        for file in sorted((partial / name / "c" / str(shard)).rglob("*")):
+            if file.is_file():
+                yield file.relative_to(partial).as_posix(), file.stat().st_size
+
+
+def _check_files(partial: Path, manifests: Iterable[dict]) -> None:
+    """Every shard that a part has written and read back is still there, at its size."""
+    lost = [
+        name
+        for manifest in manifests
+        for name, size in manifest["files"].items()
+        if not (partial / name).is_file() or (partial / name).stat().st_size != size
+    ]
+    if lost:
+        raise StoreError(f"{partial}: shards missing or of another size: {lost[:10]}")
+
+
+def _replace_group(paths: StorePaths) -> None:
+    """Swap the finished group in; without a table nobody takes it for a store yet."""
+    paths.table.unlink(missing_ok=True)
+    if paths.group.exists():
+        old = paths.group.with_name(paths.group.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        paths.group.rename(old)
+        paths.partial.rename(paths.group)
+        shutil.rmtree(old)
+    else:
+        paths.partial.rename(paths.group)
+
+
+def _replace_table(paths: StorePaths, table: pd.DataFrame, digest: str) -> None:
+    """Write the table beside the group in one step."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata(
+        {**(arrow.schema.metadata or {}), b"segmill_content": digest.encode()}
+    )
+    temporary = paths.table.with_name(paths.table.name + ".partial")
+    pq.write_table(arrow, temporary)
+    temporary.replace(paths.table)
+
+
+def write_store(path: str | Path, producer: Producer, parts: int = 1, workers: int = 1) -> Store:
+    """Make a whole store in this process; nothing is left behind when a sample cannot be made."""
+    create(path, producer.plan())
+    try:
+        manifests = [fill(path, producer, part, parts, workers) for part in range(parts)]
+        return finalise(path, manifests)
+    except BaseException:
+        discard_partial(path)
+        raise
