@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class StorePaths(NamedTuple):
-    """Paths of a store: its group and table; while it is being written, its partial group and plan."""
+    """Paths of a store: group and table; while it is written, its partial group and its plan."""
 
     group: Path
     table: Path

@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import dask
@@ -151,12 +152,10 @@ def _make(
     producer: Producer, plan: StorePlan, indices: list[int], workers: int
 ) -> Iterator[Sample]:
     """Make samples in order, `workers` at a time, in batches that bound the memory."""
+    make = dask.delayed(partial(_make_one, producer, plan), pure=False, traverse=False)
     batch = workers * SAMPLES_PER_WORKER
     for first in range(0, len(indices), batch):
-        tasks = [
-            dask.delayed(_make_one, pure=False)(producer, plan, i)
-            for i in indices[first : first + batch]
-        ]
+        tasks = [make(i) for i in indices[first : first + batch]]
         yield from dask.compute(*tasks, scheduler="threads", num_workers=workers)
 
 
@@ -202,7 +201,9 @@ def _write_shard(
             h, w = sample.shape
             block[k, :h, :w] = sample.arrays()[name]
         array[window].write(block).result()
-        if array[window].read().result().tobytes() != block.tobytes():
+        found = array[window].read().result()
+        # Compared as bytes: a NaN is equal to itself.
+        if not np.array_equal(found.view(np.uint8), block.view(np.uint8)):
             raise StoreError(f"{name}: shard of samples {members} reads back differently")
 
 
@@ -213,8 +214,8 @@ def _row(i: int, sample: Sample) -> dict:
 def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
     """Check that the parts make a whole and move it into place: the group, then its table.
 
-    May be killed and called again. Raises StoreError naming missing samples or shards; the unfinished
-    store then stays as it is.
+    May be killed and called again. Raises StoreError naming missing samples or shards; the
+    unfinished store then stays as it is.
     """
     paths = store_paths(path)
     plan = _read_plan(paths)
