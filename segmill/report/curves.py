@@ -42,9 +42,9 @@ def experiment_curves(
 ) -> dict[str, Path]:
     """Draw loss and IoU against epoch for one experiment, training and validation.
 
-    A bold line is the mean over the seeds, a thin one each seed. Circles mark the epoch whose weights
-    were kept, a dashed line the first epoch of the harder level of a curriculum, dotted lines changes
-    of the learning rate.
+    A bold line is the mean over the seeds, a thin one each seed. Circles mark the epoch whose
+    weights were kept, a dashed line the first epoch of the harder level of a curriculum, dotted
+    lines changes of the learning rate.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def combined_curves(
 
 
 def _curve_data(history: pd.DataFrame, kept_by: str = "iou") -> pd.DataFrame:
-    """The drawn values, one row per experiment, seed, epoch and phase; `kept` marks the kept epoch."""
+    """The drawn values, a row per experiment, seed, epoch and phase; `kept` marks the kept epoch."""
     data = history[["experiment", "seed", *COLUMNS]].copy()
     kept = {key: best_epoch(run, kept_by) for key, run in data.groupby(["experiment", "seed"])}
     runs = zip(data["experiment"], data["seed"], strict=True)

@@ -22,12 +22,12 @@ def read_histories(files: HistoryFiles) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with the columns ``experiment, seed`` and those of the files, in the order given, then by
-    epoch
+    DataFrame with the columns ``experiment, seed`` and those of the files, in the order given, then
+    by epoch
 
     Raises
     ------
-    IntegrityError : names every file that is missing, lacks a column or a phase, or repeats an epoch
+    IntegrityError : names every file that is missing, lacks a column or phase, or repeats an epoch
     """
     problems, tables = [], []
     for experiment, seeds in files.items():
@@ -103,7 +103,8 @@ def switch_epoch(history: pd.DataFrame) -> int | None:
 def rate_changes(history: pd.DataFrame) -> list[tuple[int, float]]:
     """``(epoch, learning rate)`` at the start and wherever the rate changes, over all seeds.
 
-    Seeds of one experiment share their schedule but may stop at different epochs: the longest is read.
+    Seeds of one experiment share their schedule but may stop at different epochs: the longest is
+    read.
     """
     training = history[history["phase"] == "train"]
     longest = training.loc[training["seed"] == training.groupby("seed")["epoch"].max().idxmax()]
