@@ -1,0 +1,15 @@
+"""Synthetic images with perfect labels."""
+
+from segmill.synthetic.cells import cell_options, cells
+from segmill.synthetic.fluorescent import FluorescentOptions
+from segmill.synthetic.phase_contrast import PhaseContrastOptions
+from segmill.synthetic.producer import SyntheticProducer, split_counts
+
+__all__ = [
+    "FluorescentOptions",
+    "PhaseContrastOptions",
+    "SyntheticProducer",
+    "cell_options",
+    "cells",
+    "split_counts",
+]
