@@ -1,4 +1,4 @@
-"""Single cells as phase maps: spread cells with body, lamella, ruffles and processes; round cells."""
+"""Single cells as phase maps: spread cells with body, lamella and processes; round cells."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,14 +30,15 @@ def adherent_cell(rng: np.random.Generator, o: "PhaseContrastOptions", grain: np
     reaches = rng.exponential(o.process_um, rng.poisson(o.processes)) / pixel
     # A process of more than three times the usual length would need a patch of its own.
     reaches = np.minimum(reaches, 3 * o.process_um / pixel)
-    half = outline.reach + int(reaches.max(initial=0)) + max(3, int(3 / pixel))
+    web = 5 / pixel
+    half = outline.reach + int(reaches.max(initial=0)) + round(web) + 2
     mask = (outline.relative_radius(half) < 1).astype(np.uint8)
     body_offset = _body_offset(rng, outline, diameter)
     arms = np.zeros_like(mask)
     for reach in reaches:
         _draw_arm(rng, arms, outline, body_offset, reach, diameter, pixel)
     mask |= arms
-    mask = _webbed(mask, 5 / pixel)
+    mask = _webbed(mask, web)
     folds = _folds(rng, mask, o)
     mask = _solid(mask | (folds > 0))
     texture = texture_patch(rng, grain, mask.shape[0]) * np.float32(o.texture)
@@ -65,7 +66,7 @@ def round_cell(rng: np.random.Generator, o: "PhaseContrastOptions", grain: np.nd
 
 
 def _body_offset(rng: np.random.Generator, outline: RadialShape, diameter: float) -> np.ndarray:
-    """Where the body lies, (row, column) from the centre: towards the near edge, as in migration."""
+    """Where the body lies, (row, column) from the centre: off it, as in a migrating cell."""
     angle = rng.uniform(0, 2 * np.pi)
     room = max(float(outline.at(angle)) - 0.22 * diameter, 0.0)
     return rng.uniform(0.1, 0.9) * room * np.array([np.sin(angle), np.cos(angle)])
@@ -151,8 +152,8 @@ def _webbed(mask: np.ndarray, width: float) -> np.ndarray:
     """The mask with its narrow bays filled, as a membrane spans between processes: uint8."""
     size = 2 * round(width) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    # Closing needs room around the mask, which the patch has: nothing grows across its edge.
-    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel, borderValue=0)
+    # The patch has room for this around the mask, so that its edge has no influence.
+    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
 
 
 def _solid(mask: np.ndarray) -> np.ndarray:

@@ -37,9 +37,10 @@ def cells(
 ) -> Sample:
     """One synthetic field of cells with perfect instances.
 
-    The instance of a cell is its visible body before blur: pixels that an upper cell hides belong to
-    that one. Each instance is one 4-connected region, ids are 1 .. n without gaps, and no visible
-    region is smaller than `min_visible_um2`. Debris, haze and bodies out of focus are background.
+    The instance of a cell is its visible body before blur: pixels that an upper cell hides belong
+    to that one. Each instance is one 4-connected region, ids are 1 .. n without gaps, and no
+    visible region is smaller than `min_visible_um2`. Debris, haze and bodies far out of focus are
+    background.
 
     Parameters
     ----------

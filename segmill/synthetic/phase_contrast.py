@@ -110,7 +110,12 @@ def render(rng: np.random.Generator, options: PhaseContrastOptions) -> tuple[np.
     """One field: the recorded image (h, w) uint8 or uint16, and its cells."""
     o, pixel = options, options.pixel_size_um
     shape = (o.height, o.width)
-    margin = int(np.ceil((0.6 * o.diameter_um * (1 + o.diameter_spread) + o.process_um) / pixel))
+    margin = int(
+        np.ceil(
+            (0.6 * max(o.diameter_um, o.round_diameter_um) * (1 + o.diameter_spread) + o.process_um)
+            / pixel
+        )
+    )
     grain = camera.band_noise(rng, TEXTURE_SHAPE, o.texture_um / pixel)
     density = o.density_per_mm2 * np.exp(o.density_spread * rng.normal())
     cells = place(

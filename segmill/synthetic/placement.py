@@ -74,7 +74,7 @@ class Field:
         return canvas[m : canvas.shape[0] - m, m : canvas.shape[1] - m]
 
     def window(self, centre: tuple[int, int], side: int) -> tuple[tuple[slice, slice], ...]:
-        """Slices of the canvas, and of a (side, side) patch at `centre`, that both have in common."""
+        """What a (side, side) patch at `centre` shares with the canvas: slices of both."""
         half = side // 2
         canvas, patch = [], []
         for c, length in zip(centre, self.labels.shape, strict=True):

@@ -32,7 +32,8 @@ class RadialShape:
 
     def at(self, angle: np.ndarray) -> np.ndarray:
         """Boundary distance in pixels at any angle in radians."""
-        return np.interp(angle, _THETA, self.radius, period=2 * np.pi)
+        turn = np.append(_THETA, 2 * np.pi)
+        return np.interp(np.mod(angle, 2 * np.pi), turn, np.append(self.radius, self.radius[0]))
 
     def relative_radius(self, half: int, centre: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
         """Distance to the centre over boundary distance, < 1 inside: (2 half + 1,) * 2 float32.
