@@ -1,0 +1,25 @@
+"""Segmentation networks by name, their legal sizes, receptive fields and costs.
+
+A network is one module of this package that calls :func:`register`; it is imported below.
+"""
+
+from segmill.models import unet, unet_compressed  # noqa: F401  (registers the networks)
+from segmill.models.description import describe
+from segmill.models.initialisation import initialise
+from segmill.models.receptive_fields import measured_receptive_field, receptive_field
+from segmill.models.registry import build, names, rebuild, register
+from segmill.models.sizes import crop, next_multiple, pad_to_multiple
+
+__all__ = [
+    "build",
+    "crop",
+    "describe",
+    "initialise",
+    "measured_receptive_field",
+    "names",
+    "next_multiple",
+    "pad_to_multiple",
+    "rebuild",
+    "receptive_field",
+    "register",
+]
