@@ -88,7 +88,7 @@ def combined_curves(
 
 
 def _curve_data(history: pd.DataFrame, kept_by: str = "iou") -> pd.DataFrame:
-    """The drawn values, a row per experiment, seed, epoch and phase; `kept` marks the kept epoch."""
+    """The drawn values, a row per experiment, seed, epoch, phase; `kept` marks the epoch kept."""
     data = history[["experiment", "seed", *COLUMNS]].copy()
     kept = {key: best_epoch(run, kept_by) for key, run in data.groupby(["experiment", "seed"])}
     runs = zip(data["experiment"], data["seed"], strict=True)

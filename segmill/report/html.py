@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,8 @@ class FigureItem:
 
     Attributes
     ----------
-    svg : the figure; PNG and CSV lie beside it, as :func:`segmill.report.style.save_figure` leaves them
+    svg : the figure; PNG and CSV lie beside it, where :func:`segmill.report.style.save_figure`
+        leaves them
     title : one line, without a full stop
     caption : HTML, as made by :func:`segmill.report.captions.caption_html`
     alt : what the figure shows, for readers who do not see it
@@ -50,7 +52,7 @@ class FigureItem:
 
 @dataclass(frozen=True)
 class TableItem:
-    """A table of a study: the CSV file, its HTML fragment beside it, a title and a caption in HTML."""
+    """A table of a study: CSV file, its HTML fragment beside it, a title and a caption in HTML."""
 
     csv: Path
     title: str
@@ -126,9 +128,7 @@ def build_report(
     for study in studies:
         for source in study.inputs():
             relative = f"{study.name}/{source.name}"
-            write_together(
-                {out_dir / relative: lambda to, source=source: shutil.copyfile(source, to)}
-            )
+            write_together({out_dir / relative: partial(shutil.copyfile, source)})
             written.append(relative)
     for name, page in pages.items():
         write_text(out_dir / name, page)

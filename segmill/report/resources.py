@@ -23,14 +23,15 @@ def collect(files: Iterable[str | Path], root: str | Path) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, stages in order of first appearance, with the columns ``stage``; ``jobs``; ``seconds``,
-    wall time of all jobs together; ``longest_s``, of the longest job; ``cpu_s``, processor time of all
-    jobs together; ``max_rss_mb``, greatest resident memory of any job in MB as Snakemake samples it.
-    Processor time and memory are empty where no job ran long enough to be sampled.
+    DataFrame, stages in order of first appearance, with the columns ``stage``; ``jobs``;
+    ``seconds``, wall time of all jobs together; ``longest_s``, of the longest job; ``cpu_s``,
+    processor time of all jobs together; ``max_rss_mb``, greatest resident memory of any job in MB
+    as Snakemake samples it. Processor time and memory are empty where no job ran long enough to be
+    sampled.
 
     Raises
     ------
-    IntegrityError : names every file that is missing, outside of `root`, lacks a column or holds no row
+    IntegrityError : names every file that is missing, outside of `root`, without a column or a row
     """
     root, problems, tables = Path(root), [], []
     for path in map(Path, files):

@@ -30,8 +30,8 @@ PALETTE = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, BLACK)
 PHASE_COLOURS = {"train": BLUE, "val": VERMILION}
 DASHES = ("-", "--", ":", "-.")
 
-# DejaVu Sans comes with matplotlib, and glyphs are written as outlines: the file looks the same, byte
-# for byte, on machines with other fonts. The salt replaces the random part of element ids.
+# DejaVu Sans comes with matplotlib, and glyphs are written as outlines: the file looks the same,
+# byte for byte, on machines with other fonts. The salt replaces the random part of element ids.
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 7.0,

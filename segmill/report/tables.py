@@ -11,7 +11,7 @@ from segmill.report.files import write_together
 from segmill.report.layout import Column, Row, TableLayout
 from segmill.report.templates import render
 
-SUMMARY_COLUMNS = ("metric", "value", "low", "high", "n_images")
+SUMMARY_COLUMNS = ("metric", "value", "low", "high", "images")
 FULL_PRESET = "full"
 
 
@@ -21,11 +21,11 @@ def collect_summaries(summaries: Mapping[str, Mapping[int, pd.DataFrame]]) -> pd
     Parameters
     ----------
     summaries : ``{experiment: {seed: summary}}``; a summary has one row per metric with the columns
-        ``metric, value, low, high, n_images`` (bounds of the bootstrap interval over images)
+        ``metric, value, low, high, images`` (bounds of the bootstrap interval over images)
 
     Returns
     -------
-    DataFrame with the columns ``experiment, seed, metric, value, low, high, n_images``
+    DataFrame with the columns ``experiment, seed, metric, value, low, high, images``
 
     Raises
     ------
@@ -56,10 +56,10 @@ def collect_summaries(summaries: Mapping[str, Mapping[int, pd.DataFrame]]) -> pd
 def tabulate(layout: TableLayout, summaries: pd.DataFrame) -> pd.DataFrame:
     """Compute a table: one row per method, for each column of the layout these columns.
 
-    ``{column}`` mean over training seeds; ``{column}_sd`` standard deviation over seeds (n - 1 in the
-    denominator, empty for one seed); ``{column}_low`` and ``{column}_high`` bounds of the bootstrap
-    interval over test images, averaged over seeds; ``{column}_n_seeds``; ``{column}_n_images``; and
-    ``{column}_published`` where the layout has published values.
+    ``{column}`` mean over training seeds; ``{column}_sd`` standard deviation over seeds (n - 1 in
+    the denominator, empty for one seed); ``{column}_low`` and ``{column}_high`` bounds of the
+    bootstrap interval over test images, averaged over seeds; ``{column}_n_seeds``;
+    ``{column}_n_images``; and ``{column}_published`` where the layout has published values.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def write_table(
 
 
 def table_html(layout: TableLayout, table: pd.DataFrame, preset: str) -> str:
-    """The HTML fragment of a table made by :func:`tabulate`; styled by itself, sorted by the page."""
+    """The HTML fragment of a table of :func:`tabulate`; styled by itself, sorted by the page."""
     records = {record["row"]: record for record in table.to_dict("records")}
     footnotes = list(dict.fromkeys(p.note for p in layout.published if p.note))
     published = {(p.row, p.column): p for p in layout.published}
@@ -166,7 +166,7 @@ def _table_row(layout: TableLayout, row: Row, groups: Mapping) -> dict:
 
 
 def _over_seeds(summary: pd.DataFrame | None) -> dict[str, float]:
-    """Statistics of one metric over the seeds of one experiment, keyed by the suffix of the column."""
+    """Statistics of one metric over the seeds of an experiment, keyed by the column's suffix."""
     if summary is None:
         nothing = dict.fromkeys(("", "_sd", "_low", "_high"), np.nan)
         return nothing | {"_n_seeds": 0, "_n_images": 0}
@@ -177,7 +177,7 @@ def _over_seeds(summary: pd.DataFrame | None) -> dict[str, float]:
         "_low": summary["low"].mean(),
         "_high": summary["high"].mean(),
         "_n_seeds": len(values),
-        "_n_images": int(summary["n_images"].max()),
+        "_n_images": int(summary["images"].max()),
     }
 
 

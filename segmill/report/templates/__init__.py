@@ -4,7 +4,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def render(template: str, **values) -> str:
-    """Fill a template; values are escaped, and a name the template lacks a value for is an error."""
+    """Fill a template; values are escaped, and a name without a value is an error."""
     environment = Environment(
         loader=PackageLoader("segmill.report", "templates"),
         autoescape=True,
