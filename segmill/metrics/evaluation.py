@@ -1,0 +1,171 @@
+"""Compare a store of predictions with a store of truths: counts per image that can be pooled."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segmill.errors import Problem, StoreError, raise_problems
+from segmill.metrics.matching import match_overlaps
+from segmill.metrics.overlap import exclude_ignored, overlaps
+from segmill.metrics.regions import class_counts, foreground_counts
+from segmill.metrics.seg import scores_of_overlaps
+from segmill.progress import track
+from segmill.store import Store, open_store
+
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def evaluate(
+    predictions: Store | str | Path,
+    truths: Store | str | Path,
+    split: str | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> pd.DataFrame:
+    """Sufficient statistics of each image, for :func:`segmill.metrics.summarise` to pool.
+
+    What both stores hold is compared: `semantic` class by class, `instances` object by object.
+    The foreground is all of semantic that is not class 0, or all objects where semantic is missing
+    in either store. Pixels under the truth's `ignore` count for nothing; an object mostly on them
+    is taken out (see :func:`segmill.metrics.exclude_ignored`), so that a frame nobody annotated
+    adds zeros.
+
+    Parameters
+    ----------
+    predictions, truths : open stores or their paths, samples paired by `sample_id`
+    split : compare this split, of which every sample must be predicted; None: all predictions
+    thresholds : criterion values (IoU) of the instance matching, whole percents
+
+    Returns
+    -------
+    One row per image: sample_id, group, split; n_reference, n_predicted, seg_sum and
+    tp_<percent>, fp_<percent>, fn_<percent>, matched_sum_<percent> (sum of the IoU of the matched
+    pairs) for each threshold (with instances); intersection_<class>, union_<class> (with
+    semantic); intersection_foreground, union_foreground. Areas in pixels.
+
+    Raises
+    ------
+    StoreError
+        if the stores have nothing to compare, no sample, or other classes.
+    IntegrityError
+        naming every sample without partner, repeated, or of another size.
+    """
+    predictions, truths = _opened(predictions), _opened(truths)
+    percents = threshold_percents(thresholds)
+    shared = [
+        f for f in ("semantic", "instances") if f in predictions.fields and f in truths.fields
+    ]
+    _check_comparable(predictions, truths, shared)
+    pairs = _pairs(predictions, truths, split)
+    rows = [
+        _row(predictions, truths, p, t, shared, percents)
+        for p, t in track(pairs, len(pairs), f"evaluate {predictions.path.name}", "image")
+    ]
+    return pd.DataFrame(rows)
+
+
+def threshold_percents(thresholds: Sequence[float]) -> dict[str, float]:
+    """Column suffix of each threshold, as in ``{"50": 0.5}``; ValueError unless whole percents."""
+    percents = {f"{round(100 * t)}": float(t) for t in thresholds}
+    exact = all(abs(float(name) / 100 - t) < 1e-9 and 0 < t <= 1 for name, t in percents.items())
+    if not percents or not exact or len(percents) < len(thresholds):
+        raise ValueError(
+            f"expected different thresholds of whole percents above 0, found {list(thresholds)}"
+        )
+    return percents
+
+
+def object_counts(
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    ignore: np.ndarray | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> dict[str, float]:
+    """Counts of one pair of label images (H, W): n_reference, n_predicted, seg_sum, tp_50 ..."""
+    table = overlaps(*exclude_ignored(prediction, truth, ignore))
+    counts = {
+        "n_reference": table.truth_ids.size,
+        "n_predicted": table.prediction_ids.size,
+        "seg_sum": float(scores_of_overlaps(table).sum()),
+    }
+    for percent, threshold in threshold_percents(thresholds).items():
+        found = match_overlaps(table, threshold)
+        counts |= {f"tp_{percent}": found.tp, f"fp_{percent}": found.fp, f"fn_{percent}": found.fn}
+        counts[f"matched_sum_{percent}"] = float(found.scores.sum())
+    return counts
+
+
+def region_counts(
+    prediction: np.ndarray, truth: np.ndarray, ignore: np.ndarray | None, classes: Sequence[str]
+) -> dict[str, int]:
+    """Counts of one pair of class maps (H, W): intersection_<class> and union_<class>."""
+    intersection, union = class_counts(prediction, truth, len(classes), ignore)
+    counts = {}
+    for name, both, either in zip(classes, intersection, union, strict=True):
+        counts |= {f"intersection_{name}": int(both), f"union_{name}": int(either)}
+    return counts
+
+
+def _row(predictions, truths, p, t, shared, percents) -> dict:
+    """The row of the table for prediction `p` and truth `t`."""
+    row = {name: truths.table[name].iloc[t] for name in ("sample_id", "group", "split")}
+    ignore = truths.ignore(t) if "ignore" in truths.fields else None
+    pair = {name: (predictions.read(name, p), truths.read(name, t)) for name in shared}
+    if "instances" in shared:
+        row |= object_counts(*pair["instances"], ignore, list(percents.values()))
+    if "semantic" in shared:
+        row |= region_counts(*pair["semantic"], ignore, truths.classes)
+    both, either = foreground_counts(*pair[shared[0]], ignore)
+    return row | {"intersection_foreground": both, "union_foreground": either}
+
+
+def _opened(store: Store | str | Path) -> Store:
+    return open_store(store) if isinstance(store, str | Path) else store
+
+
+def _check_comparable(predictions: Store, truths: Store, shared: list[str]) -> None:
+    if not shared:
+        raise StoreError(
+            f"nothing to compare: {predictions.path} has {predictions.fields}, {truths.path} has "
+            f"{truths.fields}, expected semantic or instances in both"
+        )
+    if "semantic" in shared and (predictions.classes != truths.classes or not truths.classes):
+        raise StoreError(
+            f"the classes of {predictions.path} are {predictions.classes}, "
+            f"of {truths.path} {truths.classes}, expected the same"
+        )
+    if "foreground" in truths.classes[2:] or truths.classes[:2] == ("foreground", "background"):
+        raise StoreError(
+            f"{truths.path} has the classes {truths.classes}: the name foreground stands for all "
+            "classes but the first together, so it can only be the second of two"
+        )
+
+
+def _pairs(predictions: Store, truths: Store, split: str | None) -> list[tuple[int, int]]:
+    """Row numbers (prediction, truth) of each sample to compare, by row of the predictions."""
+    known = {sample: t for t, sample in enumerate(truths.table["sample_id"])}
+    rows = predictions.where(split=split) if split else np.arange(len(predictions))
+    samples = predictions.table["sample_id"].iloc[rows].tolist()
+    wanted = truths.table["sample_id"].iloc[truths.where(split=split)] if split else []
+    problems = [
+        Problem(str(predictions.path), f"a prediction of sample {sample}", "none")
+        for sample in sorted(set(wanted) - set(samples))
+    ]
+    problems += [
+        Problem(str(truths.path), f"a truth of sample {sample}", "none")
+        for sample in samples
+        if sample not in known
+    ]
+    pairs = [(int(p), known[s]) for p, s in zip(rows, samples, strict=True) if s in known]
+    for p, t in pairs:
+        size, expected = predictions.extent[p].tolist(), truths.extent[t].tolist()
+        if size != expected:
+            name = f"{predictions.path}, sample {truths.table['sample_id'].iloc[t]}"
+            problems.append(
+                Problem(name, "{} x {} pixels".format(*expected), "{} x {}".format(*size))
+            )
+    raise_problems(problems, "the predictions to evaluate")
+    if not pairs:
+        raise StoreError(f"{predictions.path} has no sample of split {split}")
+    return pairs
