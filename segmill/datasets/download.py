@@ -1,0 +1,180 @@
+"""Where the raw files of a dataset are: a local path, or a download that is kept and verified."""
+
+import os
+import re
+import shutil
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pooch
+import requests
+
+from segmill.errors import ConfigError, IntegrityError, Problem, raise_problems
+from segmill.progress import log, timed
+
+KEYS = ("url", "sha256", "unpack", "name")
+UNPACKERS = ("zip", "tar")
+TIMEOUT_S = 60
+# Tries for a connection that breaks; pooch waits 1, 2, ... seconds between them.
+RETRIES = 3
+# Inside an unpacked folder: the digest of the archive that it came from.
+STAMP = ".segmill-archive"
+
+
+def locate(config: Mapping, cache: str | Path) -> Path:
+    """The folder with a dataset's raw files, downloaded into `cache` where the config says so.
+
+    Parameters
+    ----------
+    config : with `path`, in which environment variables are expanded, or with `download`: one
+        mapping or a list of `url`, `sha256`, `unpack` (zip or tar) and `name` (of the file, by
+        default the end of the URL). An archive is unpacked into the cache's folder of its name
+        without extension. Beside `download`, `path` is a folder inside the cache.
+    cache : folder for downloads, for example ``results/downloads/NAME``; created when needed
+
+    Raises
+    ------
+    ConfigError
+        for an unset variable, a missing path or contradictory keys.
+    IntegrityError
+        listing every download that failed or has another checksum; no part of it is kept.
+    """
+    if not config.get("download"):
+        return _local(config.get("path"))
+    cache = Path(cache)
+    entries = config["download"]
+    entries = [entries] if isinstance(entries, Mapping) else list(entries)
+    _check_entries(entries)
+    cache.mkdir(parents=True, exist_ok=True)
+    problems: list[Problem] = []
+    for entry in entries:
+        try:
+            _fetch(entry, cache)
+        except IntegrityError as error:
+            problems += error.problems
+    raise_problems(problems, "the downloads")
+    root = cache / (config.get("path") or "")
+    if not root.is_dir():
+        held = ", ".join(sorted(p.name for p in cache.iterdir() if not p.name.startswith(".")))
+        raise ConfigError(
+            f"path: expected a folder inside the download, found no {root}; it holds {held}"
+        )
+    return root
+
+
+def _local(path: str | None) -> Path:
+    if not path:
+        raise ConfigError("path, download: expected one of them, found neither")
+    unset = [name for name in re.findall(r"\$\{?(\w+)\}?", path) if name not in os.environ]
+    if unset:
+        raise ConfigError(
+            f"path: {path}: expected the environment variable {', '.join(unset)} to name the "
+            "folder of the raw data, found it unset"
+        )
+    root = Path(os.path.expandvars(path)).expanduser()
+    if not root.is_dir():
+        raise ConfigError(f"path: {path}: expected a folder, found no {root}")
+    return root
+
+
+def _check_entries(entries: list[Mapping]) -> None:
+    offences = []
+    names = [_name(entry) for entry in entries]
+    for entry, name in zip(entries, names, strict=True):
+        alien = sorted(set(entry) - set(KEYS))
+        if alien:
+            offences.append(f"unknown keys {alien}; known are {KEYS}")
+        if not entry.get("url"):
+            offences.append(f"url: missing in {dict(entry)}")
+        elif not name or Path(name).name != name:
+            offences.append(f"name: expected a file name for {entry['url']}, found {name!r}")
+        if names.count(name) > 1:
+            offences.append(f"name: expected a name of its own for {entry.get('url')}")
+        if entry.get("unpack") not in (None, *UNPACKERS):
+            offences.append(f"unpack: expected one of {UNPACKERS}, found {entry['unpack']!r}")
+    if offences:
+        lines = "\n".join(f"  {offence}" for offence in dict.fromkeys(offences))
+        raise ConfigError(f"download:\n{lines}")
+
+
+def _name(entry: Mapping) -> str:
+    """File name of a download: given, or the last part of the URL."""
+    return entry.get("name") or unquote(Path(urlsplit(entry.get("url") or "").path).name)
+
+
+def _fetch(entry: Mapping, cache: Path) -> None:
+    """Download one file, unless it is there already and intact, and unpack it."""
+    archive = _retrieve(entry["url"], entry.get("sha256"), cache, _name(entry))
+    if not entry.get("unpack"):
+        return
+    target = cache / folder_name(archive.name)
+    digest = pooch.file_hash(str(archive), alg="sha256")
+    stamp = target / STAMP
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    with timed(f"unpacking {archive.name}"):
+        _unpack(archive, entry["unpack"], target, digest)
+
+
+def folder_name(archive: str) -> str:
+    """Folder that an archive is unpacked into: its name without the extension."""
+    return re.sub(r"(\.tar)?\.[A-Za-z0-9]+$", "", archive) or archive
+
+
+def _retrieve(url: str, sha256: str | None, cache: Path, name: str) -> Path:
+    if sha256 is None and (cache / name).is_file():
+        return cache / name
+    fetcher = pooch.create(
+        path=cache,
+        base_url="",
+        registry={name: None if sha256 is None else f"sha256:{sha256}"},
+        urls={name: url},
+        retry_if_failed=RETRIES if url.startswith(("http:", "https:")) else 0,
+    )
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT_S)
+    try:
+        path = Path(fetcher.fetch(name, downloader=downloader))
+    except (requests.RequestException, OSError, ValueError) as error:
+        raise IntegrityError([_failure(url, sha256, error)]) from error
+    if sha256 is None:
+        found = pooch.file_hash(str(path), alg="sha256")
+        log.warning("%s is not pinned by a checksum; add `sha256: %s` to its download", url, found)
+    return path
+
+
+def _failure(url: str, sha256: str | None, error: Exception) -> Problem:
+    """What went wrong with a download, as expected and found."""
+    hashes = re.search(r"Expected: \S*?(\w{64})\. Got: \S*?(\w{64})", str(error))
+    if hashes:
+        return Problem(url, f"sha256 {hashes[1]}", f"sha256 {hashes[2]}")
+    mismatch = re.findall(r"\b[0-9a-f]{64}\b", str(error))
+    if sha256 and len(set(mismatch)) == 2:
+        found = next(digest for digest in mismatch if digest != sha256)
+        return Problem(url, f"sha256 {sha256}", f"sha256 {found}")
+    return Problem(url, "a file to download", f"{type(error).__name__}: {error}")
+
+
+def _unpack(archive: Path, kind: str, target: Path, digest: str) -> None:
+    """Unpack beside the target and move into place, so that no half-unpacked folder is left."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpacking-") as scratch:
+        content = Path(scratch) / "content"
+        content.mkdir()
+        try:
+            if kind == "zip":
+                with zipfile.ZipFile(archive) as opened:
+                    opened.extractall(content)
+            else:
+                with tarfile.open(archive) as opened:
+                    opened.extractall(content, filter="data")
+        except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise IntegrityError([Problem(str(archive), f"a {kind} archive", cause)]) from error
+        (content / STAMP).write_text(digest)
+        if target.exists():
+            shutil.rmtree(target)
+        content.rename(target)

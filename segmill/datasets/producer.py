@@ -1,0 +1,116 @@
+"""Raw files to a sample store: plan, table and samples of a configured dataset."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from segmill.datasets.base import Record, build_reader
+from segmill.datasets.splits import assign_splits
+from segmill.errors import ConfigError
+from segmill.progress import log
+from segmill.samples import Sample
+from segmill.store.plan import REQUIRED_COLUMNS, SPLITS, FieldSpec, StorePlan
+
+# Columns that the store itself adds.
+RESERVED = (*REQUIRED_COLUMNS, "digest", "extent", "row")
+DTYPES = {"semantic": "uint8", "instances": "int32", "ignore": "bool"}
+
+
+class IngestProducer:
+    """The samples of a configured dataset, for :func:`segmill.store.write_store` or its parts.
+
+    Parameters
+    ----------
+    config : content of ``config/datasets/NAME.yaml``
+    root : folder with the raw files, as :func:`segmill.datasets.locate` gives it
+    name : of the dataset, kept in the store
+
+    Raises
+    ------
+    ConfigError
+        if the configuration is wrong.
+    """
+
+    def __init__(self, config: Mapping, root: str | Path, name: str = ""):
+        self.config = dict(config)
+        self.root = Path(root)
+        self.name = name or self.config.get("name", "")
+        self.reader = build_reader(self.config, self.root)
+        if not self.config.get("split"):
+            raise ConfigError("split: missing, for example {fractions: {train: 0.8, val: 0.2}}")
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """The samples in the order of the store; lists names, reads no pixels.
+
+        Raises IntegrityError listing everything that is wrong with the names.
+        """
+        return self.reader.records()
+
+    def plan(self) -> StorePlan:
+        """Check every file, then say what the store will hold.
+
+        Raises IntegrityError listing all offending files, or all samples without a split.
+        """
+        records = self.reader.scan()
+        splits = assign_splits(records, self.config["split"], self.root)
+        counts = Counter(splits)
+        shares = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
+        log.info("dataset %s: %d samples (%s)", self.name or self.root, len(records), shares)
+        channels, dtype = records[0].shape[2], records[0].dtype
+        fields = {
+            name: FieldSpec(dtype, channels) if name == "image" else FieldSpec(DTYPES[name])
+            for name in self.reader.fields
+        }
+        return StorePlan(
+            table=_table(records, splits),
+            fields=fields,
+            height=max(record.shape[0] for record in records),
+            width=max(record.shape[1] for record in records),
+            attributes=self._attributes(),
+        )
+
+    def sample(self, i: int) -> Sample:
+        """The sample of row `i`, with derived labels.
+
+        Raises IntegrityError naming the offending files.
+        """
+        return self.reader.read(self.records[i])
+
+    def _attributes(self) -> dict:
+        pixel = self.config.get("pixel_size_um")
+        return {
+            "dataset": self.name,
+            "classes": list(self.reader.classes),
+            "units": {"length": "px"} | ({} if pixel is None else {"pixel_size_um": pixel}),
+            "source": self.config.get("source", ""),
+            "licence": self.config.get("licence", ""),
+            "config": self.config,
+            "derived": self.reader.derived,
+        }
+
+
+def _table(records: Sequence[Record], splits: Sequence[str]) -> pd.DataFrame:
+    """One row per sample: the contract's columns, then what the source knows.
+
+    Raises ConfigError if a column of the source has a name that the store needs.
+    """
+    extra = pd.DataFrame([dict(record.extra) for record in records], index=range(len(records)))
+    taken = [name for name in extra if name in RESERVED]
+    if taken:
+        raise ConfigError(
+            f"the source's columns {taken} have names that the store needs: rename them"
+        )
+    contract = pd.DataFrame(
+        {
+            "sample_id": [record.sample_id for record in records],
+            "group": [record.group for record in records],
+            "split": list(splits),
+            "source": [record.source for record in records],
+            "frame": [record.frame for record in records],
+        }
+    )
+    return pd.concat([contract, extra], axis=1)
