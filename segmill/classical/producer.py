@@ -1,0 +1,114 @@
+"""Stores of classical segmentations."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from segmill.classical.options import WatershedOptions
+from segmill.classical.watershed import segment_cells
+from segmill.errors import ConfigError
+from segmill.labels import cell_border
+from segmill.options import build_options
+from segmill.samples import Sample
+from segmill.store import FieldSpec, Store, StorePlan
+
+METHODS = {"watershed": (WatershedOptions, segment_cells)}
+CLASSES = ("background", "cell", "border")
+KEYS = ("title", "method", "options")
+
+
+def method_options(config: Mapping, name: str = "classical"):
+    """The checked options of a classical method's configuration.
+
+    Raises
+    ------
+    ConfigError
+        naming every unknown key, the legal methods, every unknown option and illegal value.
+    """
+    offences = [
+        f"  {key}: unknown key; known: {', '.join(KEYS)}" for key in config if key not in KEYS
+    ]
+    method, options = config.get("method"), config.get("options") or {}
+    if method not in METHODS:
+        offences.append(f"  method: expected one of {', '.join(METHODS)}, found {method!r}")
+    if not isinstance(options, Mapping):
+        offences.append(f"  options: expected a mapping, found {options!r}")
+    if offences:
+        raise ConfigError(f"classical method {name}:\n" + "\n".join(offences))
+    return build_options(METHODS[method][0], options, f"options of classical method {name}")
+
+
+class ClassicalProducer:
+    """Segments the images of a store by a classical method; the result is a store again.
+
+    Its samples are the source's, in the same order: the image, `instances`, and `semantic` with the
+    classes background, cell, border derived from the instances as in the source. The column
+    ``empty_reason`` says why a sample has no instance.
+
+    Parameters
+    ----------
+    store : source of the images
+    config : mapping with the keys ``method`` (``watershed``), ``options`` (see
+        :class:`WatershedOptions`) and ``title``
+    split : segment the samples of this split only; None: all
+    name : of the method, for messages and the store's card
+
+    Raises
+    ------
+    ConfigError
+        for whatever is wrong with the configuration, or a split without samples.
+    """
+
+    def __init__(
+        self, store: Store, config: Mapping, split: str | None = None, name: str = "classical"
+    ):
+        self.store, self.config, self.name = store, dict(config), name
+        self.options = method_options(config, name)
+        self._segment = METHODS[config["method"]][1]
+        self.rows = np.arange(len(store)) if split is None else store.where(split=split)
+        if self.rows.size == 0:
+            found = sorted(store.table["split"].unique())
+            raise ConfigError(f"{store.path} has no sample of split {split!r}, only of {found}")
+        self.border_width = derived_border_width(store)
+
+    def plan(self) -> StorePlan:
+        """Layout, table and attributes of the store of segmentations."""
+        _, height, width, channels = self.store.shape("image")
+        kept = ("dataset", "units", "source", "licence")
+        attributes = {
+            key: self.store.attributes[key] for key in kept if key in self.store.attributes
+        }
+        return StorePlan(
+            table=self.store.table.iloc[self.rows].reset_index(drop=True),
+            fields={
+                "image": FieldSpec(self.store.dtype("image").name, channels),
+                "semantic": FieldSpec("uint8", None),
+                "instances": FieldSpec("int32", None),
+            },
+            height=height,
+            width=width,
+            attributes={
+                **attributes,
+                "classes": list(CLASSES),
+                "config": {"name": self.name, **self.config},
+                "derived": {"semantic": {"kind": "cell_border", "width": self.border_width}},
+                "images": self.store.content_hash,
+            },
+        )
+
+    def sample(self, i: int) -> Sample:
+        """Segment the image of row `i`."""
+        image = self.store.image(int(self.rows[i]))
+        found = self._segment(image, self.options)
+        return Sample(
+            image=image,
+            semantic=cell_border(found.instances, self.border_width),
+            instances=found.instances,
+            notes={"empty_reason": found.reason or ""},
+        )
+
+
+def derived_border_width(store: Store) -> float:
+    """Width in pixels of the class border in a store, 2 where the store does not say it."""
+    derived = (store.attributes.get("derived") or {}).get("semantic") or {}
+    return derived.get("width", 2)
