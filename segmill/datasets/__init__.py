@@ -3,12 +3,13 @@
 A configuration (``config/datasets/NAME.yaml``) names a reader; :class:`IngestProducer` checks every
 file and hands the samples to :func:`segmill.store.write_store`::
 
-    root = locate(config, "results/downloads/NAME")
-    write_store("results/stores/NAME.zarr", IngestProducer(config, root))
+    fetch(config, "results/downloads/NAME")
+    producer = IngestProducer(config, "results/downloads/NAME")
+    write_store("results/stores/NAME.zarr", producer)
 """
 
 from segmill.datasets.base import BaseReader, Reader, Record, build_reader, reader_names
-from segmill.datasets.download import locate
+from segmill.datasets.download import fetch, locate
 from segmill.datasets.producer import IngestProducer
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Reader",
     "Record",
     "build_reader",
+    "fetch",
     "locate",
     "reader_names",
 ]

@@ -26,60 +26,90 @@ RETRIES = 3
 STAMP = ".segmill-archive"
 
 
-def locate(config: Mapping, cache: str | Path) -> Path:
-    """The folder with a dataset's raw files, downloaded into `cache` where the config says so.
+def fetch(config: Mapping, cache: str | Path) -> list[dict]:
+    """Download the files of a dataset into `cache`, verify and unpack them.
+
+    What is there already and intact is not downloaded again.
 
     Parameters
     ----------
-    config : with `path`, in which environment variables are expanded, or with `download`: one
-        mapping or a list of `url`, `sha256`, `unpack` (zip or tar) and `name` (of the file, by
-        default the end of the URL). An archive is unpacked into the cache's folder of its name
-        without extension. Beside `download`, `path` is a folder inside the cache.
+    config : with `download`: one mapping or a list of `url`, `sha256`, `unpack` (zip or tar) and
+        `name` (of the file, by default the end of the URL). An archive is unpacked into the
+        cache's folder of its name without extension. Without `download` nothing is done.
     cache : folder for downloads, for example ``results/downloads/NAME``; created when needed
+
+    Returns
+    -------
+    One mapping per file: url, file (its name in the cache) and sha256 as found.
 
     Raises
     ------
     ConfigError
-        for an unset variable, a missing path or contradictory keys.
+        for wrong keys.
     IntegrityError
         listing every download that failed or has another checksum; no part of it is kept.
     """
-    if not config.get("download"):
-        return _local(config.get("path"))
     cache = Path(cache)
-    entries = config["download"]
-    entries = [entries] if isinstance(entries, Mapping) else list(entries)
+    entries = _entries(config)
     _check_entries(entries)
     cache.mkdir(parents=True, exist_ok=True)
-    problems: list[Problem] = []
+    files, problems = [], []
     for entry in entries:
         try:
-            _fetch(entry, cache)
+            files.append(_fetch(entry, cache))
         except IntegrityError as error:
             problems += error.problems
     raise_problems(problems, "the downloads")
-    root = cache / (config.get("path") or "")
-    if not root.is_dir():
-        held = ", ".join(sorted(p.name for p in cache.iterdir() if not p.name.startswith(".")))
-        raise ConfigError(
-            f"path: expected a folder inside the download, found no {root}; it holds {held}"
-        )
-    return root
+    return files
 
 
-def _local(path: str | None) -> Path:
+def locate(config: Mapping, cache: str | Path) -> Path:
+    """The folder with the raw files of a dataset.
+
+    Parameters
+    ----------
+    config : with `path`, a folder in whose name environment variables are expanded; beside
+        `download` it is a folder inside `cache`, by default `cache` itself
+    cache : folder into which :func:`fetch` has downloaded; the answer if `config` has no path
+
+    Raises
+    ------
+    ConfigError
+        for an unset environment variable, a missing folder, or files not yet downloaded.
+    """
+    cache = Path(cache)
+    path = config.get("path") or ""
     if not path:
-        raise ConfigError("path, download: expected one of them, found neither")
+        return _folder(cache, "path, download")
+    if not config.get("download"):
+        return _folder(_expand(path), f"path: {path}")
+    return _folder(cache / path, f"path: {path} inside the download")
+
+
+def _folder(root: Path, where: str) -> Path:
+    if root.is_dir():
+        return root
+    near = next(parent for parent in root.absolute().parents if parent.is_dir())
+    held = ", ".join(sorted(p.name for p in near.iterdir() if not p.name.startswith("."))[:10])
+    raise ConfigError(
+        f"{where}: expected a folder, found no {root}; {near} holds {held or 'nothing'}"
+    )
+
+
+def _expand(path: str) -> Path:
+    """A path with its environment variables and ``~`` replaced."""
     unset = [name for name in re.findall(r"\$\{?(\w+)\}?", path) if name not in os.environ]
     if unset:
         raise ConfigError(
             f"path: {path}: expected the environment variable {', '.join(unset)} to name the "
             "folder of the raw data, found it unset"
         )
-    root = Path(os.path.expandvars(path)).expanduser()
-    if not root.is_dir():
-        raise ConfigError(f"path: {path}: expected a folder, found no {root}")
-    return root
+    return Path(os.path.expandvars(path)).expanduser()
+
+
+def _entries(config: Mapping) -> list[Mapping]:
+    given = config.get("download") or []
+    return [given] if isinstance(given, Mapping) else list(given)
 
 
 def _check_entries(entries: list[Mapping]) -> None:
@@ -107,18 +137,17 @@ def _name(entry: Mapping) -> str:
     return entry.get("name") or unquote(Path(urlsplit(entry.get("url") or "").path).name)
 
 
-def _fetch(entry: Mapping, cache: Path) -> None:
+def _fetch(entry: Mapping, cache: Path) -> dict:
     """Download one file, unless it is there already and intact, and unpack it."""
     archive = _retrieve(entry["url"], entry.get("sha256"), cache, _name(entry))
-    if not entry.get("unpack"):
-        return
-    target = cache / folder_name(archive.name)
     digest = pooch.file_hash(str(archive), alg="sha256")
-    stamp = target / STAMP
-    if stamp.is_file() and stamp.read_text() == digest:
-        return
-    with timed(f"unpacking {archive.name}"):
-        _unpack(archive, entry["unpack"], target, digest)
+    if entry.get("unpack"):
+        target = cache / folder_name(archive.name)
+        stamp = target / STAMP
+        if not stamp.is_file() or stamp.read_text() != digest:
+            with timed(f"unpacking {archive.name}"):
+                _unpack(archive, entry["unpack"], target, digest)
+    return {"url": entry["url"], "file": archive.name, "sha256": digest}
 
 
 def folder_name(archive: str) -> str:
@@ -149,13 +178,9 @@ def _retrieve(url: str, sha256: str | None, cache: Path, name: str) -> Path:
 
 def _failure(url: str, sha256: str | None, error: Exception) -> Problem:
     """What went wrong with a download, as expected and found."""
-    hashes = re.search(r"Expected: \S*?(\w{64})\. Got: \S*?(\w{64})", str(error))
-    if hashes:
-        return Problem(url, f"sha256 {hashes[1]}", f"sha256 {hashes[2]}")
-    mismatch = re.findall(r"\b[0-9a-f]{64}\b", str(error))
-    if sha256 and len(set(mismatch)) == 2:
-        found = next(digest for digest in mismatch if digest != sha256)
-        return Problem(url, f"sha256 {sha256}", f"sha256 {found}")
+    others = [h for h in re.findall(r"\b[0-9a-f]{64}\b", str(error)) if h != sha256]
+    if sha256 and others:
+        return Problem(url, f"sha256 {sha256}", f"sha256 {others[0]}")
     return Problem(url, "a file to download", f"{type(error).__name__}: {error}")
 
 

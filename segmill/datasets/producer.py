@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from segmill.datasets.base import Record, build_reader
+from segmill.datasets.download import locate
 from segmill.datasets.splits import assign_splits
 from segmill.errors import ConfigError
 from segmill.progress import log
@@ -24,20 +25,19 @@ class IngestProducer:
 
     Parameters
     ----------
-    config : content of ``config/datasets/NAME.yaml``
-    root : folder with the raw files, as :func:`segmill.datasets.locate` gives it
-    name : of the dataset, kept in the store
+    config : content of ``config/datasets/NAME.yaml``, with its `name`
+    root : folder of its downloads; not used where `config` has a local `path`
 
     Raises
     ------
     ConfigError
-        if the configuration is wrong.
+        if the configuration is wrong or the raw files are not where it says.
     """
 
-    def __init__(self, config: Mapping, root: str | Path, name: str = ""):
+    def __init__(self, config: Mapping, root: str | Path):
         self.config = dict(config)
-        self.root = Path(root)
-        self.name = name or self.config.get("name", "")
+        self.name = self.config.get("name", "")
+        self.root = locate(self.config, root)
         self.reader = build_reader(self.config, self.root)
         if not self.config.get("split"):
             raise ConfigError("split: missing, for example {fractions: {train: 0.8, val: 0.2}}")
@@ -66,7 +66,7 @@ class IngestProducer:
             for name in self.reader.fields
         }
         return StorePlan(
-            table=_table(records, splits),
+            table=_table(records, splits, self.config.get("pixel_size_um")),
             fields=fields,
             height=max(record.shape[0] for record in records),
             width=max(record.shape[1] for record in records),
@@ -81,11 +81,10 @@ class IngestProducer:
         return self.reader.read(self.records[i])
 
     def _attributes(self) -> dict:
-        pixel = self.config.get("pixel_size_um")
         return {
             "dataset": self.name,
             "classes": list(self.reader.classes),
-            "units": {"length": "px"} | ({} if pixel is None else {"pixel_size_um": pixel}),
+            "units": self.config.get("units", "grey levels"),
             "source": self.config.get("source", ""),
             "licence": self.config.get("licence", ""),
             "config": self.config,
@@ -93,7 +92,9 @@ class IngestProducer:
         }
 
 
-def _table(records: Sequence[Record], splits: Sequence[str]) -> pd.DataFrame:
+def _table(
+    records: Sequence[Record], splits: Sequence[str], pixel_size_um: float | None
+) -> pd.DataFrame:
     """One row per sample: the contract's columns, then what the source knows.
 
     Raises ConfigError if a column of the source has a name that the store needs.
@@ -102,7 +103,7 @@ def _table(records: Sequence[Record], splits: Sequence[str]) -> pd.DataFrame:
     taken = [name for name in extra if name in RESERVED]
     if taken:
         raise ConfigError(
-            f"the source's columns {taken} have names that the store needs: rename them"
+            f"columns of the source: expected names besides {', '.join(RESERVED)}, found {taken}"
         )
     contract = pd.DataFrame(
         {
@@ -113,4 +114,6 @@ def _table(records: Sequence[Record], splits: Sequence[str]) -> pd.DataFrame:
             "frame": [record.frame for record in records],
         }
     )
+    if pixel_size_um is not None and "mm_per_px" not in extra:
+        contract["mm_per_px"] = pixel_size_um / 1000
     return pd.concat([contract, extra], axis=1)
