@@ -54,8 +54,9 @@ def colour_indices(
 ) -> dict[int, int]:
     """Index into ``INSTANCE_COLOURS`` for each object.
 
-    With a reference, the predicted object that overlaps a reference object most takes its colour,
-    so that an object keeps its colour from panel to panel; others take one that no neighbour has.
+    Neighbours differ. With a reference, the object that overlaps a reference object most takes its
+    colour, unless a neighbour already has it, so that an object keeps its colour from panel to
+    panel; the others take one that no neighbour has.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def colour_indices(
     graph = neighbours(labels)
     colours = {}
     if reference is not None:
-        colours = _inherited(labels, reference, reference_colours or {})
+        colours = _inherited(labels, reference, reference_colours or {}, graph)
     for label in _smallest_last(graph):
         if label not in colours:
             taken = [colours[n] for n in graph[label] if n in colours]
@@ -73,7 +74,7 @@ def colour_indices(
     return colours
 
 
-def _inherited(labels, reference, reference_colours: dict[int, int]) -> dict[int, int]:
+def _inherited(labels, reference, reference_colours: dict[int, int], graph) -> dict[int, int]:
     """Colour of the reference object for the predicted object that shares most pixels with it."""
     table = overlaps(labels, reference)
     colours: dict[int, int] = {}
@@ -81,8 +82,11 @@ def _inherited(labels, reference, reference_colours: dict[int, int]) -> dict[int
     for pair in np.argsort(-table.areas, kind="stable"):
         label = int(table.prediction_ids[table.prediction[pair]])
         source = int(table.truth_ids[table.truth[pair]])
-        if label not in colours and source not in given:
-            colours[label] = reference_colours[source]
+        if label in colours or source in given:
+            continue
+        colour = reference_colours[source]
+        if all(colours.get(neighbour) != colour for neighbour in graph[label]):
+            colours[label] = colour
             given.add(source)
     return colours
 

@@ -16,6 +16,7 @@ from segmill.report.style import (
     BLUE,
     ORANGE,
     TWO_COLUMNS_MM,
+    colour_bar,
     mark_axes,
     new_figure,
     publication_style,
@@ -53,7 +54,7 @@ def elastic_example(
     gridded = _with_grid(enlarge(to_rgb(image), factor), spacing * factor)
     fine = cv2.resize(np.moveaxis(field, 0, 2), gridded.shape[1::-1]) * factor
     with publication_style():
-        figure = new_figure(TWO_COLUMNS_MM, TWO_COLUMNS_MM / 3 * shape[0] / shape[1] + 11)
+        figure = new_figure(TWO_COLUMNS_MM, TWO_COLUMNS_MM / 3.35 * shape[0] / shape[1] + 6)
         axes = figure.subplots(1, 3)
         length = np.hypot(*field)
         pictures = (gridded, _warp(gridded, fine), length)
@@ -62,7 +63,7 @@ def elastic_example(
             drawn = ax.imshow(picture, cmap="cividis")
             ax.set_title(title, loc="center")
             bare(ax)
-        figure.colorbar(drawn, ax=axes[2], label="px", shrink=0.85, pad=0.02)
+        colour_bar(figure, drawn, axes[2], label="px")
         mark_axes(axes)
         rows, columns = np.mgrid[0 : shape[0] : spacing, 0 : shape[1] : spacing].reshape(2, -1)
         data = {"row": rows, "column": columns}
@@ -110,19 +111,19 @@ def weight_map_example(
     weights = weight_map(semantic, instances, w0=w0, sigma=sigma)
     height, width = image.shape[:2]
     with publication_style():
-        figure = new_figure(TWO_COLUMNS_MM, TWO_COLUMNS_MM / 3.4 * height / width + 12)
+        figure = new_figure(TWO_COLUMNS_MM, TWO_COLUMNS_MM / 3.8 * height / width + 7)
         axes = figure.subplots(1, 3)
         axes[0].imshow(to_rgb(image))
         count = len(classes)
         norm = BoundaryNorm(np.arange(count + 1) - 0.5, count)
         shown = axes[1].imshow(semantic, cmap=ListedColormap(CLASS_COLOURS[:count]), norm=norm)
-        bar = figure.colorbar(shown, ax=axes[1], ticks=range(count), shrink=0.85, pad=0.02)
+        bar = colour_bar(figure, shown, axes[1], ticks=range(count))
         bar.ax.set_yticklabels(classes)
-        bar.ax.minorticks_off()
         low, high = weights[weights > 0].min(), weights.max()
         limits = LogNorm(low, max(high, low * 1.01))
         drawn = axes[2].imshow(weights, cmap="cividis", norm=limits)
-        figure.colorbar(drawn, ax=axes[2], shrink=0.85, pad=0.02)
+        ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= t <= high]
+        colour_bar(figure, drawn, axes[2], ticks=ticks, format="%g")
         titles = ("Image", "Classes", "Weight of each pixel")
         for ax, title in zip(axes, titles, strict=True):
             ax.set_title(title, loc="center")

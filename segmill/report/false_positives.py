@@ -15,8 +15,9 @@ from segmill.metrics.overlap import exclude_ignored, overlaps
 from segmill.report.colouring import enlarge, enlargement, to_rgb
 from segmill.report.panels import PanelRow, bare
 from segmill.report.style import (
-    BLUE,
     ORANGE,
+    PURPLE,
+    SKY,
     TWO_COLUMNS_MM,
     VERMILION,
     new_figure,
@@ -25,7 +26,7 @@ from segmill.report.style import (
 )
 
 MATCHED, UNMATCHED, UNREFERENCED, MISSED = "matched", "unmatched", "without reference", "missed"
-COLOURS = {MATCHED: BLUE, UNMATCHED: ORANGE, UNREFERENCED: VERMILION, MISSED: "#FFFFFF"}
+COLOURS = {MATCHED: SKY, UNMATCHED: ORANGE, UNREFERENCED: VERMILION, MISSED: PURPLE}
 LEGEND = {
     UNREFERENCED: "predicted, nothing in the reference",
     UNMATCHED: "predicted, no match with the reference it touches",
@@ -159,8 +160,4 @@ def _handle(kind: str, label: str) -> Line2D:
     if kind == UNREFERENCED:
         ring = {"marker": "o", "markerfacecolor": "none", "markersize": 6, "linestyle": "none"}
         return Line2D([], [], color=COLOURS[kind], label=label, **ring)
-    if kind == MISSED:
-        # White on a white page needs an edge of its own.
-        edge = {"markerfacecolor": "white", "markeredgecolor": "#7A7A7A", "linestyle": "none"}
-        return Line2D([], [], marker="s", markersize=6, label=label, **edge)
     return Line2D([], [], color=COLOURS[kind], linewidth=1.5, label=label)

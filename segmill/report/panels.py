@@ -16,9 +16,8 @@ from segmill.metrics.seg import seg_measure
 from segmill.report.colouring import colour_indices, overlay, to_rgb
 from segmill.report.style import TWO_COLUMNS_MM, new_figure, publication_style, save_figure
 
-RANKS = ("worst", "median", "best")
-CAPTION_MM = 5.0
-HEADING_MM = 5.0
+CAPTION_MM = 4.0
+HEADING_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class PanelRow:
     truth : (h, w) integer object ids, 0 = background
     predictions : ``{heading: (h, w) integer object ids}``, in the order shown
     name : sample id
+    label : words before it, for example its rank
     ignore : (h, w) bool, True = not annotated, left out of the scores
     """
 
@@ -38,6 +38,7 @@ class PanelRow:
     truth: np.ndarray
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
     name: str = ""
+    label: str = ""
     ignore: np.ndarray | None = None
 
 
@@ -98,7 +99,7 @@ def truth_against_prediction(rows: Sequence[PanelRow], output: str | Path) -> di
 
     Raises
     ------
-    ValueError : there is no row, headings differ, or labels do not fit their image
+    ValueError : there is no row or no prediction, headings differ, or labels do not fit their image
     """
     headings = _headings(rows)
     with publication_style():
@@ -109,28 +110,6 @@ def truth_against_prediction(rows: Sequence[PanelRow], output: str | Path) -> di
         for ax, heading in zip(axes[0], ["Image", "Truth", *headings], strict=True):
             ax.set_title(heading, loc="center")
         return save_figure(figure, output, pd.DataFrame(records))
-
-
-def ranked_samples(scores: pd.Series, ranks: Sequence[str] = RANKS) -> dict[str, str]:
-    """Sample ids with the worst, the median (lower of two) and the best score.
-
-    Parameters
-    ----------
-    scores : indexed by sample id; samples whose score is nan are left out
-    ranks : any of ``worst``, ``median``, ``best``
-
-    Raises
-    ------
-    ValueError : no sample has a score, or a rank is unknown
-    """
-    unknown = [rank for rank in ranks if rank not in RANKS]
-    if unknown:
-        raise ValueError(f"unknown ranks {unknown}, known are {list(RANKS)}")
-    ordered = scores.dropna().sort_values(kind="stable")
-    if ordered.empty:
-        raise ValueError("no sample has a score to rank by")
-    place = {"worst": 0, "median": (len(ordered) - 1) // 2, "best": len(ordered) - 1}
-    return {rank: str(ordered.index[place[rank]]) for rank in ranks}
 
 
 def image_scores(row: PanelRow, prediction: np.ndarray) -> dict[str, float]:
@@ -148,6 +127,8 @@ def _headings(rows: Sequence[PanelRow]) -> list[str]:
     if not rows:
         raise ValueError("a panel needs at least one image")
     headings = list(rows[0].predictions)
+    if not headings:
+        raise ValueError(f"{rows[0].name}: a panel needs at least one prediction")
     for row in rows:
         if list(row.predictions) != headings:
             found = list(row.predictions)
@@ -183,7 +164,7 @@ def bare(ax: Axes) -> None:
 def _draw_row(line: Sequence[Axes], row: PanelRow) -> list[dict]:
     colours = colour_indices(row.truth)
     line[0].imshow(to_rgb(row.image))
-    line[0].set_xlabel(row.name, fontsize=6)
+    line[0].set_xlabel(": ".join(filter(None, (row.label, row.name))), fontsize=6)
     line[1].imshow(overlay(row.image, row.truth, colours))
     line[1].set_xlabel(f"{len(colours)} objects", fontsize=6)
     records = []
@@ -191,7 +172,6 @@ def _draw_row(line: Sequence[Axes], row: PanelRow) -> list[dict]:
         ax.imshow(overlay(row.image, labels, colour_indices(labels, row.truth, colours)))
         scores = image_scores(row, labels)
         ax.set_xlabel(f"IoU {scores['iou']:.2f}, SEG {scores['seg']:.2f}", fontsize=6)
-        records.append({"sample_id": row.name, "prediction": heading, **scores})
-    if not records:
-        records.append({"sample_id": row.name, "prediction": "", "n_reference": len(colours)})
+        who = {"label": row.label} if row.label else {}
+        records.append({**who, "sample_id": row.name, "prediction": heading, **scores})
     return records

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 
 from segmill.report.files import write_together
@@ -15,7 +18,8 @@ from segmill.report.files import write_together
 MM_PER_INCH = 25.4
 ONE_COLUMN_MM = 89.0
 TWO_COLUMNS_MM = 183.0
-PNG_DPI = 300
+# Of the PNG, and of the pictures inside the SVG.
+DPI = 300
 
 # Okabe and Ito (2008), "Color Universal Design"; yellow left out, too faint for lines on white.
 BLUE = "#0072B2"
@@ -62,7 +66,6 @@ STYLE = {
     "figure.facecolor": "white",
     "figure.dpi": 100,
     "savefig.facecolor": "white",
-    "image.interpolation": "nearest",
     "svg.fonttype": "path",
     "svg.hashsalt": "segmill",
 }
@@ -129,15 +132,24 @@ def save_figure(figure: Figure, svg: str | Path, data: pd.DataFrame) -> dict[str
         write_together(
             {
                 paths["svg"]: lambda to: figure.savefig(
-                    to, format="svg", metadata={"Date": None, "Creator": None}
+                    to, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None}
                 ),
                 paths["png"]: lambda to: figure.savefig(
-                    to, format="png", dpi=PNG_DPI, metadata={"Software": None}
+                    to, format="png", dpi=DPI, metadata={"Software": None}
                 ),
                 paths["csv"]: lambda to: data.to_csv(to, index=False, lineterminator="\n"),
             }
         )
     return paths
+
+
+def colour_bar(figure: Figure, drawn: ScalarMappable, ax: Axes, **options) -> Colorbar:
+    """A colour bar right of an image, exactly as high as the image."""
+    beside = ax.inset_axes((1.03, 0.0, 0.05, 1.0))
+    bar = figure.colorbar(drawn, cax=beside, **options)
+    bar.outline.set_linewidth(0.4)
+    bar.ax.minorticks_off()
+    return bar
 
 
 def mark_axes(axes: Sequence) -> None:
