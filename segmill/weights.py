@@ -53,8 +53,8 @@ def border_term(instances: np.ndarray, w0: float = 10.0, sigma: float = 5.0) -> 
     """w0 exp(-(d1 + d2)^2 / (2 sigma^2)) at every pixel, exact but for terms below 1e-6.
 
     d1 and d2 are Euclidean distances between pixel centres to the nearest pixel of the nearest and
-    of the second nearest cell. On a cell d1 = 0, and the formula is followed there too: the rim of a
-    cell that faces another one weighs more, which is what tells touching cells apart where no
+    of the second nearest cell. On a cell d1 = 0, and the formula is followed there too: the rim of
+    a cell that faces another one weighs more, which is what tells touching cells apart where no
     background lies between them, and where the border class is made of cell pixels.
 
     The two nearest cells are found exactly in two separable passes: each of them is among the two

@@ -1,0 +1,223 @@
+"""Training and validation shards of a dataset: a producer of samples for the sample store."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from segmill.augment.placement import Box, centre_of, centred, cover, grid, random_box
+from segmill.augment.prepare import Cache, Prepared, prepare
+from segmill.augment.recipe import Level, Recipe
+from segmill.augment.transform import Variation, apply, draw
+from segmill.errors import ConfigError, StoreError
+from segmill.random import generator
+from segmill.samples import LAYOUT, Sample
+from segmill.store import FieldSpec, Store, StorePlan
+
+TRAIN = "train"
+# A crop without any annotated pixel is drawn again, this often, before the sample is given up.
+ATTEMPTS = 100
+# Whole prepared images kept: rows of one image follow each other, and threads work on few at once.
+CACHED_IMAGES = 4
+_COPIED = ("dataset", "classes", "notions", "targets", "units", "source", "licence", "derived")
+
+
+class AugmentProducer:
+    """Cuts and varies the images of one split of a store as a recipe says.
+
+    Split ``"train"``: each source sample gives a row per tile, level and copy, in this order. Other
+    splits: each source sample is cut as the recipe's evaluation says, level 0, without variation.
+    Row i depends on the source sample, the recipe, the seed and (tile, level name, copy) alone.
+
+    Parameters
+    ----------
+    store : source; its images are raw (not preprocessed)
+    recipe : what to do
+    split : ``"train"``, ``"val"`` or ``"test"``: source samples of this split are taken
+    seed : of the training data, non-negative
+    levels : names or positions of the levels to make; None makes all. Other splits ignore it.
+
+    Raises
+    ------
+    ConfigError
+        if a level does not exist or the split is empty.
+    StoreError
+        if the store was preprocessed before.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        recipe: Recipe,
+        split: str,
+        seed: int,
+        levels: Iterable[int | str] | None = None,
+    ):
+        if store.attributes.get("preprocessing"):
+            raise StoreError(f"{store.path}: expected raw images, found preprocessed ones")
+        self.store = store
+        self.recipe = recipe
+        self.split = split
+        self.seed = seed
+        self.levels = _selected(recipe, levels)
+        self._sources = store.where(split=split)
+        if not len(self._sources):
+            counts = store.table["split"].value_counts().to_dict()
+            raise ConfigError(f"{store.path} has no sample of split {split!r}, it has {counts}")
+        self._derived = store.attributes.get("derived") or {}
+        self._cache: Cache[Prepared] = Cache(self._prepare, CACHED_IMAGES)
+        self._rows = list(self._train_rows() if split == TRAIN else self._evaluation_rows())
+
+    def plan(self) -> StorePlan:
+        """Rows, arrays and attributes of the shards."""
+        sizes = [self._size(source, tile) for source, tile, _, _ in self._rows]
+        height, width = np.max(sizes, axis=0).tolist()
+        attributes = {k: self.store.attributes[k] for k in _COPIED if k in self.store.attributes}
+        attributes["preprocessing"] = self.recipe.preprocessing.to_dict()
+        attributes["config"] = {
+            "stage": "augment",
+            "recipe": self.recipe.to_dict(),
+            "split": self.split,
+            "seed": self.seed,
+            "levels": [self.recipe.levels[i].name for i in self.levels],
+            "source_content": self.store.content_hash,
+        }
+        return StorePlan(self._table(), self._fields(), height, width, attributes)
+
+    def sample(self, i: int) -> Sample:
+        """Make the sample of row `i`; may be called from several threads.
+
+        `notes` tell what was drawn: centre of the crop in the prepared image (pixels), flips,
+        rotation and shear (degrees), zoom, alpha, quarter, grey-level changes.
+
+        Raises
+        ------
+        StoreError
+            naming the source sample, if no crop with an annotated pixel could be drawn.
+        """
+        source, tile, level, copy = self._rows[i]
+        prepared = self._cache.get(source)
+        if self.split != TRAIN:
+            box = self._evaluation_boxes(prepared.sample.shape)[tile]
+            return _noted(_cut(prepared.sample, box), Variation(), box)
+        level = self.recipe.levels[level]
+        name = self.store.table["sample_id"].iloc[source]
+        rng = generator(self.seed, f"augment/{level.name}/tile{tile}", name, copy)
+        if self.recipe.size == "whole":
+            box = grid(prepared.sample.shape, self.recipe.tiles)[tile]
+            return self._varied(prepared, level, box, rng)
+        return self._random_crop(prepared, level, rng, f"{self.store.path}, sample {name}")
+
+    def _random_crop(self, prepared: Prepared, level: Level, rng, where: str) -> Sample:
+        on_label = rng.random() < self.recipe.foreground and len(prepared.foreground)
+        pixels = prepared.foreground if on_label else None
+        for _ in range(ATTEMPTS if len(prepared.annotated) else 0):
+            box = random_box(rng, prepared.sample.shape, self.recipe.size, pixels)
+            crop = self._varied(prepared, level, box, rng)
+            if crop.ignore is None or not crop.ignore.all():
+                return crop
+            # Blind places may all miss a small annotated region.
+            pixels = prepared.annotated if pixels is None else pixels
+        raise StoreError(
+            f"{where}: expected a crop with an annotated pixel, found none "
+            f"({len(prepared.annotated)} annotated pixels in the image)"
+        )
+
+    def _varied(self, prepared: Prepared, level: Level, box: Box, rng) -> Sample:
+        variation = draw(level, rng)
+        crop = apply(
+            prepared.sample,
+            variation,
+            box,
+            rng,
+            self.recipe.interpolation,
+            self.recipe.outside,
+            self._derived,
+        )
+        return _noted(crop, variation, box)
+
+    def _prepare(self, source: int) -> Prepared:
+        return prepare(self.store.sample(source), self.recipe.preprocessing, self._derived)
+
+    def _train_rows(self) -> Iterator[tuple[int, int, int, int]]:
+        for source in self._sources.tolist():
+            for tile in range(self.recipe.tiles**2):
+                for level in self.levels:
+                    for copy in range(self.recipe.levels[level].copies):
+                        yield source, tile, level, copy
+
+    def _evaluation_rows(self) -> Iterator[tuple[int, int, int, int]]:
+        for source in self._sources.tolist():
+            for tile in range(len(self._evaluation_boxes(self._source_shape(source)))):
+                yield source, tile, 0, 0
+
+    def _evaluation_boxes(self, shape: tuple[int, int]) -> list[Box]:
+        if self.recipe.evaluation == "whole":
+            return [(0, 0, *shape)]
+        if self.recipe.evaluation == "centre":
+            return [centred(shape, self.recipe.size)]
+        if self.recipe.size == "whole":
+            return grid(shape, self.recipe.tiles)
+        return cover(shape, self.recipe.size)
+
+    def _source_shape(self, source: int) -> tuple[int, int]:
+        return self.recipe.preprocessing.output_shape(self.store.extent[source].tolist())
+
+    def _size(self, source: int, tile: int) -> tuple[int, int]:
+        shape = self._source_shape(source)
+        if self.split != TRAIN:
+            return self._evaluation_boxes(shape)[tile][2:]
+        if self.recipe.size == "whole":
+            return tuple(math.ceil(side / self.recipe.tiles) for side in shape)
+        return self.recipe.size
+
+    def _table(self) -> pd.DataFrame:
+        sources, tiles, levels, copies = np.array(self._rows).T
+        table = self.store.table.iloc[sources].reset_index(drop=True)
+        table = table[["sample_id", "group", "split", "source", "frame"]]
+        table = table.rename(columns={"sample_id": "source_id"})
+        names = [level.name for level in self.recipe.levels]
+        is_train = self.split == TRAIN
+        table["level"], table["copy"], table["tile"] = levels, copies, tiles
+        table["level_name"] = [names[level] if is_train else "evaluation" for level in levels]
+        ids = zip(table["source_id"], tiles, levels, copies, strict=True)
+        table.insert(0, "sample_id", [f"{s}_t{t}_l{lv}_c{c}" for s, t, lv, c in ids])
+        return table
+
+    def _fields(self) -> dict[str, FieldSpec]:
+        fields = {}
+        for name in self.store.fields:
+            channels = self.store.shape(name)[3] if LAYOUT[name][1] else None
+            if name == "image":
+                channels = self.recipe.preprocessing.output_channels(channels)
+            if name != "scores":
+                fields[name] = FieldSpec(self.store.dtype(name).name, channels)
+        if self.split == TRAIN and self.recipe.outside == "ignore":
+            fields["ignore"] = FieldSpec("bool")
+        return fields
+
+
+def _selected(recipe: Recipe, levels: Iterable[int | str] | None) -> list[int]:
+    names = [level.name for level in recipe.levels]
+    if levels is None:
+        return list(range(len(names)))
+    wanted = list(levels)
+    legal = [*range(len(names)), *names]
+    unknown = [level for level in wanted if level not in legal]
+    if unknown or not wanted:
+        raise ConfigError(f"expected levels among {legal}, found {unknown or wanted}")
+    return sorted({names.index(lv) if isinstance(lv, str) else lv for lv in wanted})
+
+
+def _cut(sample: Sample, box: Box) -> Sample:
+    row, column, height, width = box
+    window = np.s_[row : row + height, column : column + width]
+    cut = {name: np.ascontiguousarray(a[window]) for name, a in sample.arrays().items()}
+    return Sample(**cut)
+
+
+def _noted(sample: Sample, variation: Variation, box: Box) -> Sample:
+    row, column = centre_of(box)
+    sample.notes.update(centre_row=row, centre_column=column, **vars(variation))
+    return sample

@@ -1,0 +1,101 @@
+"""Source samples ready to be cut, and a small cache of them."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from segmill.labels import derive
+from segmill.preprocess import Preprocessing
+from segmill.samples import Sample
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A whole image after preprocessing, with its labels in the same frame."""
+
+    sample: Sample
+
+    @cached_property
+    def annotated(self) -> np.ndarray:
+        """(n,) numbers row * w + column of the pixels that are annotated."""
+        if self.sample.ignore is None:
+            return np.arange(np.prod(self.sample.shape))
+        return np.flatnonzero(~self.sample.ignore)
+
+    @cached_property
+    def foreground(self) -> np.ndarray:
+        """(n,) numbers of the annotated pixels that carry a label other than background."""
+        marked = np.zeros(self.sample.shape, bool)
+        for name in ("semantic", "instances", "notions"):
+            labels = getattr(self.sample, name)
+            if labels is not None:
+                marked |= labels > 0
+        if self.sample.ignore is not None:
+            marked &= ~self.sample.ignore
+        return np.flatnonzero(marked)
+
+
+def prepare(sample: Sample, preprocessing: Preprocessing, derived: Mapping) -> Prepared:
+    """Preprocess the image, bring the labels into its frame, derive anew what is derived.
+
+    Scores are left out.
+    """
+    moved = {"image": preprocessing.apply(sample.image)}
+    for name in ("semantic", "instances", "notions", "ignore"):
+        labels = getattr(sample, name)
+        if labels is not None:
+            moved[name] = preprocessing.apply_labels(labels)
+    if sample.target is not None:
+        target = preprocessing.apply_values(sample.target.astype(np.float32))
+        moved["target"] = target.astype(sample.target.dtype)
+    if "instances" in moved and "semantic" in derived:
+        moved["semantic"] = derive(moved["instances"], derived["semantic"])
+    return Prepared(Sample(**moved))
+
+
+class Cache(Generic[T]):
+    """Keeps the values of the last few keys; threads that want the same one make it once.
+
+    Parameters
+    ----------
+    make : key -> value
+    size : number of values kept
+    """
+
+    def __init__(self, make: Callable[[int], T], size: int):
+        self._make = make
+        self._size = size
+        self._lock = threading.Lock()
+        self._futures: OrderedDict[int, Future[T]] = OrderedDict()
+
+    def get(self, key: int) -> T:
+        """The value of `key`. What `make` raises is raised in every thread that waits for it."""
+        with self._lock:
+            future = self._futures.get(key)
+            is_mine = future is None
+            if is_mine:
+                future = self._futures[key] = Future()
+                while len(self._futures) > self._size:
+                    self._futures.popitem(last=False)
+            else:
+                self._futures.move_to_end(key)
+        if is_mine:
+            self._fulfil(key, future)
+        return future.result()
+
+    def _fulfil(self, key: int, future: Future) -> None:
+        try:
+            future.set_result(self._make(key))
+        except BaseException as error:
+            with self._lock:
+                if self._futures.get(key) is future:
+                    del self._futures[key]
+            future.set_exception(error)
