@@ -35,11 +35,13 @@ class Config:
     ----------
     preset : smoke, demo or full
     selected : names of the studies to run
+    predict : what the target `predict` applies to new images
     datasets, recipes, classical, studies : name -> settings
     """
 
     preset: str
     selected: list[str]
+    predict: dict = field(default_factory=dict)
     datasets: dict[str, dict] = field(default_factory=dict)
     recipes: dict[str, dict] = field(default_factory=dict)
     classical: dict[str, dict] = field(default_factory=dict)
@@ -72,13 +74,14 @@ def merge(base: dict, over: dict) -> dict:
     return merged
 
 
-def load_config(root: str | Path, settings: dict) -> Config:
+def load_config(root: str | Path, settings: dict, schemas: str | Path | None = None) -> Config:
     """Read ``config/*/*.yaml`` under `root` and lay preset and command line over them.
 
     Parameters
     ----------
-    root : the folder that holds ``config/`` and ``workflow/schemas/``
+    root : the folder that holds ``config/``
     settings : content of config/config.yaml, with what the command line changed in it
+    schemas : folder of the JSON schemas, ``workflow/schemas`` under `root` if not given
 
     Raises
     ------
@@ -86,13 +89,17 @@ def load_config(root: str | Path, settings: dict) -> Config:
         naming file, key, what was found and what is allowed, for all offences at once.
     """
     root = Path(root)
+    schemas = Path(schemas or root / "workflow" / "schemas")
     settings = {**settings, "studies": _as_list(settings.get("studies"))}
-    _raise(_schema_problems(settings, _schema(root, "config"), "config/config.yaml"))
-    config = Config(preset=settings["preset"], selected=settings["studies"])
+    _raise(_schema_problems(settings, _schema(schemas, "config"), "config/config.yaml"))
+    config = Config(
+        preset=settings["preset"],
+        selected=settings["studies"],
+        predict=settings.get("predict") or {},
+    )
     overrides = parse_assignments(settings.get("set") or [])
-    problems = [*_read_all(root, config, overrides)]
-    _raise(problems)
-    _raise([*_schema_offences(root, config), *_reference_problems(config)])
+    _raise(_read_all(root, config, overrides))
+    _raise([*_schema_offences(schemas, config), *_reference_problems(config)])
     return config
 
 
@@ -145,13 +152,13 @@ def _read_all(root: Path, config: Config, overrides: dict) -> Iterator[str]:
             getattr(config, kind)[name] = merge(laid, overrides.get(kind, {}).get(name, {}))
 
 
-def _schema(root: Path, name: str) -> dict:
-    return json.loads((root / "workflow" / "schemas" / f"{name}.schema.json").read_text())
+def _schema(schemas: Path, name: str) -> dict:
+    return json.loads((schemas / f"{name}.schema.json").read_text())
 
 
-def _schema_offences(root: Path, config: Config) -> Iterator[str]:
+def _schema_offences(schemas: Path, config: Config) -> Iterator[str]:
     for kind, schema_name in KINDS.items():
-        schema = _schema(root, schema_name)
+        schema = _schema(schemas, schema_name)
         for name, settings in getattr(config, kind).items():
             yield from _schema_problems(settings, schema, f"config/{kind}/{name}.yaml")
 

@@ -1,0 +1,2 @@
+# Plain `snakemake` in the root of a checkout runs the workflow.
+include: "workflow/Snakefile"

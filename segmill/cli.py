@@ -1,0 +1,132 @@
+"""The command `segmill`: look at stores, check datasets, apply trained networks."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from segmill import __version__
+from segmill.errors import SegmillError
+from segmill.progress import configure_logging
+
+OUTPUTS = ("instances", "semantic", "boxes", "overlay", "scores")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0 done, 1 the input is at fault, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    configure_logging()
+    try:
+        return options.run(options) or 0
+    except SegmillError as error:
+        print(f"segmill {options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="segmill", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"segmill {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_inspect(commands)
+    _add_verify(commands)
+    _add_check(commands)
+    _add_predict(commands)
+    return parser
+
+
+def _add_inspect(commands) -> None:
+    command = commands.add_parser(
+        "inspect", help="print what a store holds and draw a contact sheet of it"
+    )
+    command.add_argument("store", type=Path, help="path of a store: NAME.zarr or NAME.parquet")
+    command.add_argument("-o", "--output", type=Path, help="contact sheet, NAME.png by default")
+    command.add_argument("-n", type=int, default=12, help="samples on the sheet (default: 12)")
+    command.add_argument("--columns", type=int, default=4, help="samples in a row (default: 4)")
+    command.set_defaults(run=_inspect)
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    import imageio.v3 as iio
+
+    from segmill.card import card
+    from segmill.contact import contact_sheet
+    from segmill.store import open_store
+
+    store = open_store(options.store)
+    print(card(store))
+    indices = range(min(options.n, len(store)))
+    output = options.output or Path(store.path.name).with_suffix(".png")
+    iio.imwrite(output, contact_sheet(store, indices, columns=options.columns))
+    print(f"contact sheet: {output}")
+
+
+def _add_verify(commands) -> None:
+    command = commands.add_parser("verify", help="compare every sample of stores with its digest")
+    command.add_argument("stores", nargs="+", type=Path, metavar="STORE")
+    command.set_defaults(run=_verify)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from segmill.store import open_store
+
+    damaged = 0
+    for path in options.stores:
+        try:
+            store = open_store(path)
+            store.verify()
+        except SegmillError as error:
+            damaged += 1
+            print(f"{path}: {error}", file=sys.stderr)
+        else:
+            print(f"{path}: {len(store)} samples as written, content {store.content_hash}")
+    return int(damaged > 0)
+
+
+def _add_check(commands) -> None:
+    command = commands.add_parser(
+        "check", help="check the files of a dataset, without making its store"
+    )
+    command.add_argument("dataset", type=Path, help="config/datasets/NAME.yaml")
+    command.add_argument(
+        "--downloads", type=Path, default=Path("results/downloads"), help="folder of downloads"
+    )
+    command.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> None:
+    import yaml
+
+    from segmill.datasets import build_reader
+
+    config = yaml.safe_load(options.dataset.read_text())
+    config.pop("presets", None)
+    name = options.dataset.stem
+    reader = build_reader({"name": name, **config}, options.downloads / name)
+    records = reader.scan()
+    splits = {split: sum(r.split == split for r in records) for split in ("train", "val", "test")}
+    print(json.dumps({"dataset": name, "samples": len(records), **splits}))
+
+
+def _add_predict(commands) -> None:
+    command = commands.add_parser("predict", help="apply a trained network to images")
+    command.add_argument("model", type=Path, help="model.pt of a run")
+    command.add_argument("images", nargs="+", type=Path, help="images, or folders of images")
+    command.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
+    command.add_argument(
+        "--outputs",
+        nargs="+",
+        choices=OUTPUTS,
+        default=["instances", "boxes", "overlay"],
+        help="what to write for each image (default: instances boxes overlay)",
+    )
+    command.set_defaults(run=_predict)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from segmill.inference import predict_files
+
+    predict_files(options.images, options.model, options.output, outputs=tuple(options.outputs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""From a plain description of a stage to the producer that makes its store.
+
+The workflow hands descriptions (paths, settings) to its jobs; only here they become objects, so
+that one script serves every stage that makes a store.
+"""
+
+from segmill.errors import ConfigError
+from segmill.store import Producer, open_store
+
+
+def ingest(config: dict, root: str) -> Producer:
+    """Samples of a raw dataset; `root` is the folder that holds its downloads."""
+    from segmill.datasets import IngestProducer
+
+    return IngestProducer(config, root)
+
+
+def synthesize(config: dict) -> Producer:
+    """Samples of a synthetic dataset."""
+    from segmill.synthetic import SyntheticProducer
+
+    settings = dict(config)
+    return SyntheticProducer(settings, name=settings.pop("name"))
+
+
+def classical(store: str, config: dict, split: str | None = None) -> Producer:
+    """Labels that a classical method gives to the samples of a store."""
+    from segmill.classical import ClassicalProducer
+
+    return ClassicalProducer(open_store(store), config, split)
+
+
+def augment(store: str, recipe: dict, split: str, seed: int) -> Producer:
+    """Augmented crops of the samples of a store."""
+    from segmill.augment import AugmentProducer, Recipe
+
+    return AugmentProducer(open_store(store), Recipe.from_dict(recipe), split, seed)
+
+
+def predict(store: str, models: list[str], split: str | None, options: dict) -> Producer:
+    """Predictions of trained networks on the samples of a store."""
+    from segmill.inference import PredictProducer
+
+    return PredictProducer(models, open_store(store), split, **options)
+
+
+STAGES = {
+    "ingest": ingest,
+    "synthesize": synthesize,
+    "classical": classical,
+    "augment": augment,
+    "predict": predict,
+}
+
+
+def build_producer(stage: str, **description) -> Producer:
+    """The producer of `stage`; `description` are the arguments of its function in this module."""
+    if stage not in STAGES:
+        raise ConfigError(f"unknown stage {stage!r}, known are {sorted(STAGES)}")
+    return STAGES[stage](**description)

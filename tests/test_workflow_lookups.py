@@ -1,0 +1,106 @@
+"""Lookups of the workflow: which files a target needs, without running Snakemake."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import yaml
+
+from segmill.config import load_config
+from segmill.workflow import CODE, Lookup, stage_code
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def lookup():
+    """Lookups in the shipped configuration, preset demo."""
+
+    def make(preset="demo", **changes):
+        settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+        return Lookup(load_config(ROOT, {**settings, "preset": preset, **changes}))
+
+    return make
+
+
+def test_every_run_has_a_model_of_its_own(lookup):
+    look = lookup()
+    models = look.models("cells")
+    experiments, seeds = look.config.experiments("cells"), look.config.seeds("cells")
+    expected = [
+        f"results/runs/cells/{experiment}/seed{seed}/model.pt"
+        for experiment, seed in itertools.product(experiments, seeds)
+    ]
+    assert models == expected
+    assert len(set(models)) == len(models)
+
+
+def test_a_store_has_as_many_parts_as_its_dataset_says(lookup):
+    name = "synthetic_fluorescent"
+    assert lookup().dataset_store_inputs(name) == {"sources": []}
+    parts = lookup(set=f"datasets.{name}.parts=3").dataset_store_inputs(name)
+    folder = f"results/parts/stores/{name}"
+    assert parts == {"parts": [f"{folder}/{part}of3.json" for part in range(3)]}
+
+
+def test_parts_change_no_description_of_what_is_made(lookup):
+    name = "synthetic_fluorescent"
+    whole, shared = lookup(), lookup(set=f"datasets.{name}.parts=3 recipes.cells.parts=2")
+    assert whole.dataset_producer(name) == shared.dataset_producer(name)
+    key = (name, "cells", "train")
+    assert whole.shards_producer(*key) == shared.shards_producer(*key)
+    assert whole.shards_inputs(*key) == {"sources": [f"results/stores/{name}.parquet"]}
+    assert len(shared.shards_inputs(*key)["parts"]) == 2
+    assert "parts" not in shared.shards_inputs(name, "cells", "val")
+
+
+def test_a_table_shows_only_what_the_preset_runs(lookup):
+    smoke = lookup("smoke")
+    run = set(smoke.config.experiments("cells"))
+    for path in smoke.tables("cells"):
+        table = Path(path).stem
+        for method in smoke.table_sources("cells", table):
+            assert method in run or method.startswith("classical/")
+    settings = smoke.table_settings("cells", "main")
+    rows = {row["row"] for row in settings["rows"]}
+    assert {value["row"] for value in settings["published"]} <= rows
+
+
+def test_a_table_reads_the_counts_of_every_seed(lookup):
+    look = lookup()
+    inputs = look.table_inputs("cells", "main")
+    for seed in look.config.seeds("cells"):
+        path = f"results/metrics/cells/vanilla_cl/seed{seed}/synthetic_fluorescent.parquet"
+        assert path in inputs
+    classical = "results/metrics/cells/classical/otsu_watershed/synthetic_fluorescent.parquet"
+    assert classical in inputs
+
+
+def test_figures_of_experiments_that_are_not_run_are_left_out(lookup):
+    smoke = lookup("smoke")
+    shown = {Path(path).stem for path in smoke.figures("cells")}
+    assert "curves_vanilla_cl" in shown
+    assert "curves_batch1" not in shown
+    assert smoke.figure_settings("cells", "curves_all")["experiments"] == ["vanilla_cl", "tiles"]
+
+
+@pytest.mark.parametrize("preset", ["smoke", "demo", "full"])
+def test_every_figure_and_table_knows_its_inputs(lookup, preset):
+    look = lookup(preset)
+    for path in look.figures("cells"):
+        inputs = look.figure_inputs("cells", Path(path).stem)
+        assert inputs
+        assert all(value for value in inputs.values())
+    for path in look.tables("cells"):
+        assert look.table_inputs("cells", Path(path).stem)
+
+
+def test_every_stage_has_code(lookup):
+    digests = {stage: stage_code(stage) for stage in CODE}
+    assert len(set(digests.values())) == len(digests)
+
+
+def test_a_training_knows_its_seed_and_threads(lookup):
+    look = lookup(set="studies.cells.base.training.threads=2")
+    assert look.training("cells", "vanilla_cl", "7")["seed"] == 7
+    assert look.threads("cells", "vanilla_cl") == 2

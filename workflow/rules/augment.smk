@@ -1,0 +1,74 @@
+# Stores -> shards of augmented crops for training, and of plain crops for validation.
+# A recipe is one file in config/recipes/; its `parts: n` shares the work among n jobs.
+
+
+rule shards_plan:
+    input:
+        "results/stores/{dataset}.parquet",
+    output:
+        temp("results/parts/shards/{dataset}/{recipe}/{split}/plan.json"),
+    log:
+        "logs/shards/{dataset}/{recipe}/{split}/plan.log",
+    params:
+        producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
+        store="results/shards/{dataset}/{recipe}/{split}.zarr",
+        code=stage_code("augment"),
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    message:
+        "Laying out the {wildcards.split} shards of {wildcards.dataset}, recipe {wildcards.recipe}"
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../../scripts/store_plan.py"
+
+
+rule shards_part:
+    input:
+        "results/parts/shards/{dataset}/{recipe}/{split}/plan.json",
+    output:
+        temp("results/parts/shards/{dataset}/{recipe}/{split}/{part}of{parts}.json"),
+    log:
+        "logs/shards/{dataset}/{recipe}/{split}/{part}of{parts}.log",
+    benchmark:
+        "results/benchmarks/shards_part/{dataset}/{recipe}/{split}/{part}of{parts}.tsv"
+    params:
+        producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
+        store="results/shards/{dataset}/{recipe}/{split}.zarr",
+        code=stage_code("augment"),
+    threads: 2
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=120,
+    message:
+        "Augmenting part {wildcards.part} of {wildcards.parts} of {wildcards.dataset}"
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../../scripts/store_part.py"
+
+
+rule shards:
+    input:
+        unpack(lambda wc: LOOK.shards_inputs(wc.dataset, wc.recipe, wc.split)),
+    output:
+        "results/shards/{dataset}/{recipe}/{split}.parquet",
+    log:
+        "logs/shards/{dataset}/{recipe}/{split}.log",
+    benchmark:
+        "results/benchmarks/shards/{dataset}/{recipe}/{split}.tsv"
+    params:
+        producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
+        store="results/shards/{dataset}/{recipe}/{split}.zarr",
+        code=stage_code("augment"),
+    threads: 2
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=120,
+    message:
+        "Making the {wildcards.split} shards of {wildcards.dataset}, recipe {wildcards.recipe}"
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../../scripts/store.py"

@@ -1,0 +1,94 @@
+# Raw and synthetic datasets -> sample stores. A dataset is one file in config/datasets/.
+# A store with `parts: n` is laid out, filled by n jobs, and put together; with one part, made at once.
+
+
+localrules:
+    download,
+
+
+rule download:
+    output:
+        "results/downloads/{dataset}.json",
+    log:
+        "logs/download/{dataset}.log",
+    params:
+        dataset=lambda wc: LOOK.dataset_settings(wc.dataset),
+        folder="results/downloads/{dataset}",
+    message:
+        "Downloading {wildcards.dataset}"
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../../scripts/download.py"
+
+
+rule dataset_plan:
+    input:
+        lambda wc: LOOK.dataset_inputs(wc.dataset),
+    output:
+        temp("results/parts/stores/{dataset}/plan.json"),
+    log:
+        "logs/stores/{dataset}/plan.log",
+    params:
+        producer=lambda wc: LOOK.dataset_producer(wc.dataset),
+        store="results/stores/{dataset}.zarr",
+        code=lambda wc: LOOK.dataset_code(wc.dataset),
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Laying out the store of {wildcards.dataset}"
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../../scripts/store_plan.py"
+
+
+rule dataset_part:
+    input:
+        "results/parts/stores/{dataset}/plan.json",
+    output:
+        temp("results/parts/stores/{dataset}/{part}of{parts}.json"),
+    log:
+        "logs/stores/{dataset}/{part}of{parts}.log",
+    benchmark:
+        "results/benchmarks/dataset_part/{dataset}/{part}of{parts}.tsv"
+    params:
+        producer=lambda wc: LOOK.dataset_producer(wc.dataset),
+        store="results/stores/{dataset}.zarr",
+        code=lambda wc: LOOK.dataset_code(wc.dataset),
+    threads: 2
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=120,
+    message:
+        "Filling part {wildcards.part} of {wildcards.parts} of {wildcards.dataset}"
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../../scripts/store_part.py"
+
+
+rule dataset:
+    input:
+        unpack(lambda wc: LOOK.dataset_store_inputs(wc.dataset)),
+    output:
+        "results/stores/{dataset}.parquet",
+    log:
+        "logs/stores/{dataset}.log",
+    benchmark:
+        "results/benchmarks/dataset/{dataset}.tsv"
+    params:
+        producer=lambda wc: LOOK.dataset_producer(wc.dataset),
+        store="results/stores/{dataset}.zarr",
+        code=lambda wc: LOOK.dataset_code(wc.dataset),
+    threads: 2
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=120,
+    message:
+        "Making the store of {wildcards.dataset}"
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../../scripts/store.py"

@@ -1,0 +1,51 @@
+# Trained networks -> predictions: on the test images of a dataset, and on a user's own images.
+
+
+rule prediction:
+    input:
+        model="results/runs/{study}/{experiment}/seed{seed}/model.pt",
+        store="results/stores/{dataset}.parquet",
+    output:
+        "results/predictions/{study}/{experiment}/seed{seed}/{dataset}.parquet",
+    log:
+        "logs/predictions/{study}/{experiment}/seed{seed}/{dataset}.log",
+    benchmark:
+        "results/benchmarks/prediction/{study}/{experiment}/seed{seed}/{dataset}.tsv"
+    params:
+        producer=lambda wc: LOOK.prediction_producer(
+            wc.study, wc.experiment, wc.seed, wc.dataset
+        ),
+        store="results/predictions/{study}/{experiment}/seed{seed}/{dataset}.zarr",
+        code=stage_code("predict"),
+    threads: 1
+    resources:
+        mem_mb=lambda wc, attempt: 6000 * attempt,
+        runtime=60,
+    message:
+        "Predicting {wildcards.dataset} by {wildcards.study}/{wildcards.experiment}, seed {wildcards.seed}"
+    conda:
+        "../../envs/gpu.yaml"
+    script:
+        "../../scripts/store.py"
+
+
+rule predict:
+    input:
+        LOOK.new_images_model(),
+    output:
+        touch(LOOK.new_images_output() + "/.done"),
+    log:
+        "logs/predict.log",
+    params:
+        settings=CONFIG.predict,
+        code=stage_code("predict"),
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    message:
+        "Applying {input} to new images"
+    conda:
+        "../../envs/gpu.yaml"
+    script:
+        "../../scripts/predict.py"
