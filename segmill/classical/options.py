@@ -16,8 +16,8 @@ class WatershedOptions:
         least); the last two keep dim cells beside very bright ones
     background : removed before: ``none``, ``gaussian``, ``tophat`` or ``rolling``
     background_size : standard deviation or radius of that, larger than the cells
-    threshold : ``otsu``, ``li``, ``triangle``, ``kmeans`` on the grey levels; ``local``, Otsu on the
-        difference to the mean of a Gaussian window; ``local_variance``, Otsu on the standard
+    threshold : ``otsu``, ``li``, ``triangle``, ``kmeans`` on the grey levels; ``local``, Otsu on
+        the difference to the mean of a Gaussian window; ``local_variance``, Otsu on the standard
         deviation in a square window, for cells as bright as their surroundings
     window : standard deviation of the Gaussian or side of the square window
     threshold_scale : shifts the threshold: 1 as found, smaller finds more; it multiplies the

@@ -19,7 +19,7 @@ EIGHT = np.ones((3, 3), bool)
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Instances (h, w) int32, ids 1 .. n, 0 = background; `reason` why there are none, else None."""
+    """Instances (h, w) int32, 0 = background; `reason` says why there are none, else None."""
 
     instances: np.ndarray
     reason: str | None = None
@@ -62,7 +62,7 @@ def watershed_instances(image: np.ndarray, **options) -> np.ndarray:
 
 
 def segment_cells(image: np.ndarray, options: WatershedOptions) -> Segmentation:
-    """As :func:`watershed_instances`, with checked options, and with the reason of an empty result."""
+    """As :func:`watershed_instances`, with checked options and the reason of an empty result."""
     grey = features.luminance(image)
     empty = np.zeros(grey.shape, np.int32)
     if grey.size == 0:
