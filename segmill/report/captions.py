@@ -13,9 +13,17 @@ from segmill.errors import ConfigError
 WARNING_LEVEL = 2
 
 
+class _Strict(StrictUndefined):
+    """May be asked for, as in ``{% if x.note %}``, but never be printed or compared."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
 def caption_html(
     text: str,
     wildcards: Mapping[str, str] | None = None,
+    params: Mapping | None = None,
     config: Mapping | None = None,
     name: str = "caption",
 ) -> str:
@@ -24,8 +32,8 @@ def caption_html(
     Parameters
     ----------
     text : reStructuredText, with Jinja expressions as Snakemake fills them in
-    wildcards, config : values of ``{{ snakemake.wildcards.NAME }}`` and
-        ``{{ snakemake.config["key"] }}``
+    wildcards, params, config : values of ``{{ snakemake.wildcards.NAME }}``,
+        ``{{ snakemake.params.NAME }}`` and ``{{ snakemake.config["key"] }}``
     name : the caption's name in messages
 
     Raises
@@ -33,9 +41,11 @@ def caption_html(
     ConfigError : an expression has no value, or the text is no valid reStructuredText
     """
     snakemake = SimpleNamespace(
-        wildcards=SimpleNamespace(**(wildcards or {})), config=dict(config or {})
+        wildcards=SimpleNamespace(**(wildcards or {})),
+        params=SimpleNamespace(**(params or {})),
+        config=dict(config or {}),
     )
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(undefined=_Strict, trim_blocks=True, lstrip_blocks=True)
     settings = {
         "halt_level": WARNING_LEVEL,
         "report_level": WARNING_LEVEL,
@@ -53,7 +63,9 @@ def caption_html(
 def read_caption(
     path: str | Path,
     wildcards: Mapping[str, str] | None = None,
+    params: Mapping | None = None,
     config: Mapping | None = None,
 ) -> str:
     """:func:`caption_html` of a file."""
-    return caption_html(Path(path).read_text("utf-8"), wildcards, config, name=str(path))
+    text = Path(path).read_text("utf-8")
+    return caption_html(text, wildcards, params, config, name=str(path))
