@@ -13,8 +13,8 @@ from segmill.synthetic.cells import CLASSES, cell_options, render_cells
 GENERATORS = ("cells",)
 SPLITS = ("train", "val", "test")
 KEYS = {
-    "title", "reader", "generator", "modality", "n", "seed", "split", "parts", "options", "labels",
-    "units", "source", "licence",
+    "title", "reader", "generator", "modality", "n", "seed", "split", "parts", "options",
+    "border_width", "description", "units", "source", "licence",
 }  # fmt: skip
 
 
@@ -30,13 +30,12 @@ class SyntheticProducer:
 
         - ``reader``: ``synthetic``; ``generator``: ``cells``; ``modality``: ``fluorescent`` or
           ``phase_contrast``
-        - ``n``: number of samples
+        - ``n``: number of samples; may be left out where ``split`` gives counts
         - ``seed``: non-negative integer
-        - ``split``: ``fractions``, shares of train, val and test that sum to 1, or ``counts``,
-          their numbers of samples that sum to n
+        - ``split``: fractions of train, val and test that sum to 1, or counts that sum to n
         - ``options``: see :func:`segmill.synthetic.cells`
-        - ``labels``: ``border_width`` of the class border, pixels, default 2
-        - ``title``, ``units``, ``source``, ``licence``: words for the store's card; ``parts``: jobs
+        - ``border_width``: of the class border, pixels, default 2
+        - ``title``, ``description``, ``units``, ``source``, ``licence``: words for the store's card; ``parts``: jobs
           that share the work, of no influence on the samples
     name : of the data set; sample ids are ``{name}-00000`` and so on
 
@@ -54,9 +53,9 @@ class SyntheticProducer:
             raise ConfigError(f"{where}:\n" + "\n".join(f"  {offence}" for offence in offences))
         self.seed = int(config.get("seed", 0))
         self.modality = config.get("modality", "fluorescent")
-        self.border_width = (config.get("labels") or {}).get("border_width", 2)
+        self.border_width = config.get("border_width", 2)
         self.options = cell_options(self.modality, **(config.get("options") or {}))
-        self.counts = split_counts(config["split"], config["n"])
+        self.counts = split_counts(config["split"], config.get("n"))
 
     def plan(self) -> StorePlan:
         """Layout, table and attributes of the store; every sample is a group of its own."""
@@ -98,14 +97,14 @@ class SyntheticProducer:
         return render_cells(self.seed, i, self.modality, self.options, self.border_width)
 
 
-def split_counts(split: Mapping[str, Mapping[str, float]], n: int) -> dict[str, int]:
+def split_counts(split: Mapping[str, float], n: int | None = None) -> dict[str, int]:
     """Number of samples of train, val and test.
 
     Parameters
     ----------
-    split : ``{"counts": {...}}``, integers that sum to n, or ``{"fractions": {...}}``, shares that
-        sum to 1; of the keys train, val and test, any may be missing
-    n : number of samples
+    split : shares that sum to 1, or integers that sum to n; of the keys train, val and test, any
+        may be missing
+    n : number of samples, needed with shares
 
     Raises
     ------
@@ -114,21 +113,22 @@ def split_counts(split: Mapping[str, Mapping[str, float]], n: int) -> dict[str, 
 
     Examples
     --------
-    >>> split_counts({"fractions": {"train": 0.6, "val": 0.2, "test": 0.2}}, 10)
+    >>> split_counts({"train": 0.6, "val": 0.2, "test": 0.2}, 10)
     {'train': 6, 'val': 2, 'test': 2}
     """
     offences = _split_offences(split)
     if offences:
         raise ConfigError("\n".join(offences))
-    (kind, given), *_ = split.items()
-    values = {name: given.get(name, 0) for name in SPLITS}
+    values = {name: split.get(name, 0) for name in SPLITS}
     total = sum(values.values())
-    if kind == "fractions":
-        if abs(total - 1) > 1e-6:
-            raise ConfigError(f"split.fractions: expected shares that sum to 1, found {given}")
+    if n is not None and abs(total - 1) < 1e-6:
         return _shares(values, n)
-    if total != n or any(value != int(value) for value in values.values()):
-        raise ConfigError(f"split.counts: expected integers that sum to n = {n}, found {given}")
+    whole = all(value == int(value) for value in values.values())
+    if not whole or total < 1 or (n is not None and n != total):
+        raise ConfigError(
+            f"split: expected shares that sum to 1, or counts that sum to n; found {dict(split)} "
+            f"with n = {n}"
+        )
     return {name: int(value) for name, value in values.items()}
 
 
@@ -156,32 +156,22 @@ def _offences(config: Mapping) -> list[str]:
         offences.append(f"generator: expected one of {legal}, found {config['generator']!r}")
     if not _is_whole(config.get("seed", 0), 0):
         offences.append(f"seed: expected a non-negative integer, found {config['seed']!r}")
-    if not _is_whole(config.get("n"), 1):
-        offences.append(f"n: expected a positive integer, found {config.get('n')!r}")
+    if "n" in config and not _is_whole(config["n"], 1):
+        offences.append(f"n: expected a positive integer, found {config['n']!r}")
     if not isinstance(config.get("options") or {}, Mapping):
         offences.append(f"options: expected a mapping, found {config['options']!r}")
-    offences += _label_offences(config.get("labels") or {})
+    width = config.get("border_width", 2)
+    if not _is_number(width) or not 0 <= width <= 100:
+        offences.append(f"border_width: expected 0 to 100 pixels, found {width!r}")
     return offences + _split_offences(config.get("split"))
 
 
-def _label_offences(labels) -> list[str]:
-    if not isinstance(labels, Mapping) or set(labels) - {"border_width"}:
-        return [f"labels: expected a mapping with border_width only, found {labels!r}"]
-    width = labels.get("border_width", 2)
-    if not _is_number(width) or not 0 <= width <= 100:
-        return [f"labels.border_width: expected 0 to 100 pixels, found {width!r}"]
-    return []
-
-
 def _split_offences(split) -> list[str]:
-    if not isinstance(split, Mapping) or len(split) != 1 or set(split) - {"counts", "fractions"}:
-        return [f"split: expected either counts or fractions, found {split!r}"]
-    ((kind, values),) = split.items()
-    if not isinstance(values, Mapping) or not values:
-        return [f"split.{kind}: expected numbers for {', '.join(SPLITS)}, found {values!r}"]
+    if not isinstance(split, Mapping) or not split:
+        return [f"split: expected numbers for {', '.join(SPLITS)}, found {split!r}"]
     return [
-        f"split.{kind}.{name}: expected a number >= 0 for {', '.join(SPLITS)}, found {value!r}"
-        for name, value in values.items()
+        f"split.{name}: expected a number >= 0 for {', '.join(SPLITS)}, found {value!r}"
+        for name, value in split.items()
         if name not in SPLITS or not _is_number(value) or not 0 <= value < float("inf")
     ]
 
