@@ -156,14 +156,12 @@ def folder_name(archive: str) -> str:
 
 
 def _retrieve(url: str, sha256: str | None, cache: Path, name: str) -> Path:
-    if sha256 is None and (cache / name).is_file():
-        return cache / name
     fetcher = pooch.create(
         path=cache,
         base_url="",
         registry={name: None if sha256 is None else f"sha256:{sha256}"},
         urls={name: url},
-        retry_if_failed=RETRIES if url.startswith(("http:", "https:")) else 0,
+        retry_if_failed=RETRIES,
     )
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT_S)
     try:

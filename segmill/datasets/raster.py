@@ -203,12 +203,11 @@ def _read_other(path: Path) -> Raster:
         if colour != _PNG_PALETTE:
             _check_bits(path, depth)
         if depth == 16 and colour != _PNG_GREY:
-            image.verify()
             return _deep_png(path)
         if image.mode == "P":
             return _palette_raster(image)
-        if "transparency" in image.info:
-            image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
+        if "transparency" in image.info and image.mode in ("1", "L", "RGB"):
+            image = image.convert("RGBA" if image.mode == "RGB" else "LA")
         values = np.array(image)
         return _with_alpha(values, None, has_alpha=image.mode in ("LA", "RGBA"))
 
@@ -235,11 +234,12 @@ def _palette_raster(image: Image.Image) -> Raster:
 
 def _deep_png(path: Path) -> Raster:
     """A PNG of 16 bits per channel with colours or alpha."""
+    with Image.open(path) as image:
+        grey = image.mode in ("L", "LA", "I;16")
+        image.verify()
     values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16:
         raise offence(path, "a readable image", "damaged data")
-    with Image.open(path) as image:
-        grey = image.mode in ("L", "LA", "I;16")
     values = _from_bgr(values)
     if not grey:
         return _with_alpha(values, None, has_alpha=values.shape[2] == 4)
