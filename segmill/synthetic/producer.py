@@ -35,7 +35,8 @@ class SyntheticProducer:
         - ``split``: fractions of train, val and test that sum to 1, or counts that sum to n
         - ``options``: see :func:`segmill.synthetic.cells`
         - ``border_width``: of the class border, pixels, default 2
-        - ``title``, ``description``, ``units``, ``source``, ``licence``: words for the store's card; ``parts``: jobs
+        - ``title``, ``description``, ``units``, ``source``, ``licence``: words for the store's
+          card; ``parts``: jobs
           that share the work, of no influence on the samples
     name : of the data set; sample ids are ``{name}-00000`` and so on
 
