@@ -64,9 +64,9 @@ lock: ## rewrite requirements.lock and requirements-dev.lock from pyproject.toml
 		$(freeze) | grep -vxFf build/lock/requirements.lock; } > build/lock/requirements-dev.lock
 	mv build/lock/requirements.lock build/lock/requirements-dev.lock .
 
-clean:  ## remove results, caches and environments; downloads in results/raw stay
+clean:  ## remove results, caches and environments; downloads stay
 	rm -rf $(VENV) $(VENV_BENCH) build dist logs .snakemake .pytest_cache .ruff_cache .hypothesis *.egg-info
-	find results -mindepth 1 -maxdepth 1 ! -name README.md ! -name .gitignore ! -name raw -exec rm -rf {} +
+	find results -mindepth 1 -maxdepth 1 ! -name README.md ! -name .gitignore ! -name downloads -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `pip freeze` names local builds (torch 2.13.0+cpu), which no public index has.
