@@ -22,7 +22,7 @@
     });
     rows.forEach(function (entry) { body.appendChild(entry.row); });
   }
-  // Column of each header cell, as rowspan and colspan lay them out; only cells over one column sort.
+  // Column of each header cell, as rowspan and colspan lay them out; cells of a group do not sort.
   function headers(table) {
     var taken = [], found = [];
     Array.from(table.tHead.rows).forEach(function (row, r) {
@@ -34,7 +34,7 @@
           taken[i] = taken[i] || [];
           for (var j = column; j < column + cell.colSpan; j += 1) { taken[i][j] = true; }
         }
-        if (cell.colSpan === 1) { found.push({ cell: cell, column: column }); }
+        if (!cell.classList.contains("group")) { found.push({ cell: cell, column: column }); }
         column += cell.colSpan;
       });
     });
