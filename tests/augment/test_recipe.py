@@ -1,0 +1,138 @@
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from segmill.augment import Level, Recipe
+from segmill.errors import ConfigError
+from segmill.preprocess import Preprocessing
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "workflow/schemas/recipe.schema.json").read_text())
+RECIPES = sorted((ROOT / "config/recipes").glob("*.yaml"))
+FULL = {
+    "description": "everything at once",
+    "size": [32, 48],
+    "copies": 3,
+    "foreground": 0.5,
+    "interpolation": "cubic",
+    "outside": "ignore",
+    "evaluation": {"mode": "centre"},
+    "preprocessing": {"normalise": {"mode": "minmax"}, "rescale": 0.5, "channels": "grey"},
+    "levels": [
+        {"name": "easy"},
+        {
+            "name": "hard", "copies": 2, "flip": 0.5, "rotation": [-10, 10], "mirror": 0.1,
+            "zoom": [0.5, 2], "shear": [-5, 5], "elastic": {"alpha": [0, 50], "sigma": 5},
+            "brightness": [-0.1, 0.1], "contrast": [0.9, 1.1], "gamma": [0.5, 2],
+            "noise": [0, 0.02],
+        },
+    ],
+}  # fmt: skip
+
+
+def follows_schema(config):
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(config)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_shipped_recipes_are_read(path):
+    config = yaml.safe_load(path.read_text())
+    assert follows_schema(config)
+    recipe = Recipe.from_dict({k: v for k, v in config.items() if k != "parts"})
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    json.dumps(recipe.to_dict())
+
+
+def test_every_key_is_read():
+    assert follows_schema(FULL)
+    recipe = Recipe.from_dict(FULL)
+    assert recipe == Recipe(
+        levels=(
+            Level("easy", copies=3),
+            Level("hard", 2, 0.5, (-10, 10), 0.1, (0.5, 2), (-5, 5), (0, 50), 5, (-0.1, 0.1),
+                  (0.9, 1.1), (0.5, 2), (0, 0.02)),
+        ),
+        size=(32, 48), foreground=0.5, interpolation="cubic", outside="ignore",
+        evaluation="centre", preprocessing=Preprocessing({"mode": "minmax"}, 0.5, "grey"),
+    )  # fmt: skip
+
+
+def test_the_schema_knows_the_same_keys_and_defaults():
+    keys = set(SCHEMA["properties"]) - {"parts"}  # how many jobs make it: not the library's concern
+    assert keys - {"tiles"} == set(FULL)
+    assert set(SCHEMA["$defs"]["level"]["properties"]) == set(FULL["levels"][1])
+    plain = Recipe.from_dict({"levels": [{"name": "a"}]})
+    for key in ("size", "tiles", "interpolation", "outside"):
+        assert SCHEMA["properties"][key]["default"] == getattr(plain, key)
+    assert plain.levels == (Level("a"),)
+
+
+@pytest.mark.parametrize(("config", "mode"), [
+    ({}, "whole"), ({"tiles": 2}, "tiles"), ({"size": [4, 4]}, "tiles"),
+])  # fmt: skip
+def test_evaluation_follows_the_training_crops_by_default(config, mode):
+    assert Recipe.from_dict({"levels": [{"name": "a"}]} | config).evaluation == mode
+
+
+WRONG = [
+    (("size",), [32]), (("size",), "all"), (("size",), [0, 4]), (("tiles",), 0), (("copies",), 1.5),
+    (("foreground",), 2), (("interpolation",), "lanczos"), (("outside",), "zero"),
+    (("evaluation",), {"mode": "random"}), (("evaluation",), {"size": 3}), (("levels",), []),
+    (("preprocessing",), {"rescale": 0}), (("preprocessing",), {"crop": 1}), (("colour",), 1),
+    (("levels", 0), "easy"), (("levels", 0, "name"), ""), (("levels", 1, "copies"), 0),
+    (("levels", 1, "flip"), "often"), (("levels", 1, "rotation"), "half"),
+    (("levels", 1, "mirror"), True), (("levels", 1, "elastic"), {"beta": 1}),
+    (("levels", 1, "elastic"), {"sigma": 0}), (("levels", 1, "zoom"), 2),
+    (("levels", 1, "blur"), 1),
+]  # fmt: skip
+
+
+def changed(config, path, value):
+    config = copy.deepcopy(config)
+    inner = config
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return config
+
+
+@pytest.mark.parametrize(("path", "value"), WRONG)
+def test_what_is_wrong_is_named_and_no_schema_lets_it_pass(path, value):
+    config = changed(FULL, path, value)
+    name = f"{path[0]}[{path[1]}]" if len(path) > 1 else path[0]
+    with pytest.raises(ConfigError) as error:
+        Recipe.from_dict(config, "my.yaml")
+    assert str(error.value).startswith("my.yaml:\n")
+    assert name in str(error.value)
+    assert str(path[-1]) in str(error.value)
+    assert not follows_schema(config)
+
+
+@pytest.mark.parametrize("change", [
+    {"levels": [{"name": "a"}, {"name": "a"}]}, {"tiles": 2}, {"size": "whole", "foreground": 0},
+    {"size": "whole", "evaluation": {"mode": "tiles"}}, {"size": "whole"},
+    {"levels": [{"name": "a", "zoom": [0, 1]}]}, {"levels": [{"name": "a", "gamma": [2, 1]}]},
+    {"levels": [{"name": "a", "shear": [-90, 0]}]}, {"levels": [{"name": "a", "noise": [-1, 0]}]},
+    {"levels": [{"name": "a", "brightness": [0, 1.5]}]},
+])  # fmt: skip
+def test_keys_that_contradict_each_other_or_their_bounds(change):
+    with pytest.raises(ConfigError, match="expected"):
+        Recipe.from_dict(FULL | change)
+
+
+def test_all_offences_are_named_at_once():
+    bad = FULL | {"size": 3, "speed": 1, "levels": [{"name": "a", "flip": 2, "rotate": 5}]}
+    with pytest.raises(ConfigError) as error:
+        Recipe.from_dict(bad)
+    for part in ("size:", "speed: unknown", "levels[0].flip:", "levels[0].rotate: unknown"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [None, [], "cells"])
+def test_a_recipe_is_a_mapping(bad):
+    with pytest.raises(ConfigError, match="a mapping"):
+        Recipe.from_dict(bad)
