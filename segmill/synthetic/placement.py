@@ -51,7 +51,7 @@ class Field:
     framed : same shape, bool, True inside the image
     bodies : the cell of label k is ``bodies[k - 1]``
     centres : (row, column) of its centre pixel on the canvas
-    areas : its whole area, square pixels
+    areas : its whole area on the canvas, square pixels
     """
 
     shape: tuple[int, int]
@@ -89,7 +89,7 @@ class Field:
         canvas, patch = self.window(centre, body.mask.shape[0])
         self.bodies.append(body)
         self.centres.append(centre)
-        self.areas.append(int(np.count_nonzero(body.mask)))
+        self.areas.append(int(np.count_nonzero(body.mask[patch])))
         self.labels[canvas][body.mask[patch]] = len(self.bodies)
 
     def render(self, light: str) -> np.ndarray:
@@ -188,7 +188,7 @@ def _above_others(cells: Field, canvas: tuple, patch: tuple, body: Body, rules: 
         window, _ = cells.window(cells.centres[label - 1], below)
         remains = (cells.labels[window] == label) & ~taken[window]
         hidden = cells.areas[label - 1] - np.count_nonzero(remains)
-        smaller = min(cells.areas[label - 1], np.count_nonzero(body.mask))
+        smaller = min(cells.areas[label - 1], np.count_nonzero(mask))
         if hidden > rules.max_overlap * smaller:
             return False
         if not _one_region(remains & cells.framed[window], rules.min_visible):
