@@ -134,6 +134,7 @@ def place(
 
 def _try_to_add(rng: np.random.Generator, cells: Field, body: Body, rules: Rules) -> None:
     clustered = bool(cells.bodies) and rng.random() < rules.clustered
+    grown = None if clustered else _grown(body.mask, rules.gap)
     for _ in range(ATTEMPTS):
         if clustered:
             centre = _beside(rng, cells, body, rules.max_overlap)
@@ -144,11 +145,14 @@ def _try_to_add(rng: np.random.Generator, cells: Field, body: Body, rules: Rules
         if not clustered and not visible.any():
             # It lies beside the image: counted, so that the density holds, but never seen.
             return
-        if _one_region(visible, rules.min_visible) and (
-            _above_others(cells, canvas, patch, body, rules)
-            if clustered
-            else not cells.labels[canvas][_grown(body.mask, rules.gap)[patch]].any()
-        ):
+        if not _one_region(visible, rules.min_visible):
+            continue
+        if clustered:
+            legal = _above_others(cells, canvas, patch, body, rules)
+        else:
+            around, patch = cells.window(centre, grown.shape[0])
+            legal = not cells.labels[around][grown[patch]].any()
+        if legal:
             cells.add(body, centre)
             return
 
@@ -205,7 +209,7 @@ def _one_region(mask: np.ndarray, min_area: int) -> bool:
 
 
 def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
-    if pixels == 0:
-        return mask
+    """The mask grown by a disc, on a patch that is larger by as much on each side."""
+    padded = np.pad(mask, pixels).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-    return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
+    return cv2.dilate(padded, kernel).astype(bool)
