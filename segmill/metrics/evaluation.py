@@ -162,9 +162,7 @@ def _pairs(predictions: Store, truths: Store, split: str | None) -> list[tuple[i
         size, expected = predictions.extent[p].tolist(), truths.extent[t].tolist()
         if size != expected:
             name = f"{predictions.path}, sample {truths.table['sample_id'].iloc[t]}"
-            problems.append(
-                Problem(name, "{} x {} pixels".format(*expected), "{} x {}".format(*size))
-            )
+            problems.append(Problem(name, f"height and width {expected}", f"{size}"))
     raise_problems(problems, "the predictions to evaluate")
     if not pairs:
         raise StoreError(f"{predictions.path} has no sample of split {split}")

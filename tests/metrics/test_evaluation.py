@@ -160,7 +160,7 @@ def test_every_sample_without_partner_or_of_another_size_is_named(tmp_path):
     message = str(caught.value)
     assert "truth of sample x" in message
     assert "truth of sample y" in message
-    assert "sample b: expected 4 x 5 pixels, found 4 x 3" in message
+    assert "sample b: expected height and width [4, 5], found [4, 3]" in message
     assert len(caught.value.problems) == 3
 
 

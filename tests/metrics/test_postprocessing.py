@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from segmill.errors import ConfigError
+from segmill.inference import InstanceOptions, instances_from_scores
+from segmill.metrics import match_instances, seg_measure
+from segmill.metrics.postprocessing import choose_postprocessing
+
+
+def disc_scores(seed, noise):
+    """Scores of two discs with specks of noise in the cell class, and their labels."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:40, :40]
+    truth = np.zeros((40, 40), np.int32)
+    truth[(y - 12) ** 2 + (x - 12) ** 2 < 64] = 1
+    truth[(y - 28) ** 2 + (x - 28) ** 2 < 64] = 2
+    cell = (truth > 0) ^ (rng.random(truth.shape) < noise)
+    return np.stack([~cell, cell], axis=2).astype(np.float32) * 0.8 + 0.1, truth
+
+
+SCORES, TRUTHS = zip(*[disc_scores(seed, noise=0.1) for seed in range(3)], strict=True)
+GRID = {"min_size": [0, 30], "seed_smoothing": [0.0, 2.0]}
+DEFAULT = InstanceOptions(min_size=0)
+
+
+def test_figures_of_all_that_was_tried():
+    choice = choose_postprocessing(SCORES, TRUTHS, GRID, DEFAULT, thresholds=(0.5, 0.7))
+    assert len(choice.table) == 4
+    for row in choice.table.itertuples():
+        options = InstanceOptions(min_size=row.min_size, seed_smoothing=row.seed_smoothing)
+        found = [instances_from_scores(s, options) for s in SCORES]
+        assert row.seg == pytest.approx(seg_measure(found, TRUTHS))
+        for threshold, value in ((0.5, row.f1_50), (0.7, row.f1_70)):
+            counts = [match_instances(f, t, threshold) for f, t in zip(found, TRUTHS, strict=True)]
+            tp, wrong = sum(c.tp for c in counts), sum(c.fp + c.fn for c in counts)
+            assert value == pytest.approx(2 * tp / (2 * tp + wrong))
+        assert row.mean_f1 == pytest.approx((row.f1_50 + row.f1_70) / 2)
+
+
+def test_the_best_is_chosen_and_marked():
+    choice = choose_postprocessing(SCORES, TRUTHS, GRID, DEFAULT, figure="f1_50")
+    assert choice.options != DEFAULT
+    chosen = choice.table[choice.table["chosen"]]
+    assert chosen["f1_50"].tolist() == [choice.table["f1_50"].max()]
+    assert chosen["min_size"].tolist() == [choice.options.min_size]
+
+
+def test_the_default_stays_where_nothing_helps():
+    scores, truths = zip(*[disc_scores(seed, noise=0) for seed in range(2)], strict=True)
+    choice = choose_postprocessing(scores, truths, GRID, DEFAULT)
+    assert choice.options == DEFAULT
+    assert choice.table["chosen"].tolist() == [True, False, False, False]
+
+
+def test_a_gain_too_small_is_no_gain():
+    best = choose_postprocessing(SCORES, TRUTHS, GRID, DEFAULT, figure="f1_50")
+    gain = best.table["f1_50"].max() - best.table["f1_50"].iloc[0]
+    for least, changed in ((0.9 * gain, True), (1.1 * gain, False)):
+        choice = choose_postprocessing(
+            SCORES, TRUTHS, GRID, DEFAULT, figure="f1_50", least_gain=least
+        )
+        assert (choice.options != DEFAULT) == changed
+
+
+def test_ignored_pixels_do_not_decide():
+    scores, truth = disc_scores(0, noise=0)
+    scores = scores.copy()
+    scores[:5, 30:], scores[5:10, 30:] = (0.1, 0.9), (0.9, 0.1)  # a bar that is no cell
+    ignore = np.zeros(truth.shape, bool)
+    for hidden, expected in ((False, 0.8), (True, 1.0)):
+        ignore[:5, 30:] = hidden
+        choice = choose_postprocessing(
+            [scores], [truth], {}, DEFAULT, figure="f1_50", ignores=[ignore]
+        )
+        assert choice.table["f1_50"].tolist() == [expected]
+
+
+def test_images_are_read_one_after_the_other():
+    choice = choose_postprocessing((s for s in SCORES), iter(TRUTHS), GRID, DEFAULT)
+    assert choice.table.equals(choose_postprocessing(SCORES, TRUTHS, GRID, DEFAULT).table)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((SCORES, TRUTHS, {"min_sise": [1]}), ConfigError, "min_sise"),
+        ((SCORES, TRUTHS[:2], GRID), ValueError, "fewer truths than scores"),
+        ((SCORES[:2], TRUTHS, GRID), ValueError, "more truths than scores"),
+        (([], [], GRID), ConfigError, "no validation images"),
+        (([SCORES[0] * 0 + 0.5], [TRUTHS[0] * 0], {}), ConfigError, "no object to choose"),
+    ],
+)
+def test_wrong_input_is_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        choose_postprocessing(*arguments)
+
+
+def test_an_unknown_figure_is_refused():
+    with pytest.raises(ConfigError, match="figure: expected one of seg, f1_50, .* found 'dice'"):
+        choose_postprocessing(SCORES[:1], TRUTHS[:1], {}, figure="dice")
