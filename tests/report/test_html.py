@@ -114,6 +114,14 @@ def test_the_page_shows_everything(study, tmp_path):
         assert (tmp_path / "out" / "cells" / name).is_file()
 
 
+def test_the_index_leads_to_every_study(study, tmp_path):
+    other = replace(study, name="particles", title="Particles", figures=[], preset="full")
+    found = References(build_report(tmp_path / "out", [study, other]).read_text("utf-8"))
+    assert {"cells.html", "particles.html"} == {link for link in found.links if link[0] != "#"}
+    assert found.loads.count("cells/one.png") == 1
+    assert "2 studies" in (tmp_path / "out" / "index.html").read_text("utf-8")
+
+
 def test_accessible_structure(study, tmp_path):
     build_report(tmp_path / "out", [study])
     for page in (tmp_path / "out").glob("*.html"):
