@@ -54,13 +54,18 @@ def assign_splits(records: Sequence[Record], settings: Mapping, root: Path) -> l
         drawn, more = _draw(open_sizes, settings["fractions"], settings.get("seed", 0))
         groups.update(drawn)
         problems += more
+    named = {problem.file for problem in problems}
     problems += [
-        Problem(f"sample {r.sample_id}", f"a split ({', '.join(SPLITS)})", "none: see split")
+        Problem(_name(r), f"a split ({', '.join(SPLITS)})", "none: see split")
         for r in records
-        if r.group not in groups
+        if r.group not in groups and _name(r) not in named
     ]
     raise_problems(problems, f"the split of dataset {root}")
     return [groups[record.group] for record in records]
+
+
+def _name(record: Record) -> str:
+    return f"sample {record.sample_id}"
 
 
 def _check_settings(settings: Mapping) -> None:
@@ -127,7 +132,7 @@ def _by_column(
             found.append((record, words[str(value)]))
         else:
             expected = f"one of {', '.join(words)} in column {column} (split.names adds words)"
-            problems.append(Problem(f"sample {record.sample_id}", expected, repr(value)))
+            problems.append(Problem(_name(record), expected, repr(value)))
     return found, problems
 
 

@@ -38,6 +38,13 @@ def problems_of(config: dict, root: Path) -> list:
     return caught.value.problems
 
 
+def by_file(problems: list, root: Path) -> dict:
+    """Problems by the path of their file below `root`; each file is named once."""
+    found = {problem.file.removeprefix(f"{root}/"): problem for problem in problems}
+    assert len(found) == len(problems)
+    return found
+
+
 @pytest.fixture
 def real_data() -> Path:
     """Folder of the real samples."""

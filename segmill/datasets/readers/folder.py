@@ -93,6 +93,7 @@ class Reader(FileReader):
                 for same in masks.values()
                 for path in same[1:]
             ]
+            masks = {key: same[:1] for key, same in masks.items()}
         return dict(masks), problems
 
     def _find(
