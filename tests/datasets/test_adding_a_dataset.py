@@ -1,0 +1,149 @@
+"""Every block of docs/adding-a-dataset.md runs as it stands there."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from segmill.datasets import IngestProducer, reader_names, readers
+from segmill.store import open_store, write_store
+from tests.datasets.conftest import blobs, grey, problems_of, save
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "adding-a-dataset.md").read_text()
+SCHEMA = json.loads((ROOT / "workflow" / "schemas" / "dataset.schema.json").read_text())
+BLOCKS = {
+    match[2]: match[0].partition("\n")[2].removesuffix("```")
+    for match in re.finditer(r"```(yaml|python)\n# ([^\n]+)\n.*?```", PAGE, re.DOTALL)
+}
+CONFIGS = {Path(name).stem: yaml.safe_load(b) for name, b in BLOCKS.items() if ".yaml" in name}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ingest(name):
+    config = {"name": name, **CONFIGS[name]}
+    return write_store(f"results/stores/{name}.zarr", IngestProducer(config, "nowhere"))
+
+
+def test_the_page_has_the_blocks_that_are_tested_here():
+    assert set(CONFIGS) == {
+        *("nuclei", "binary", "plates", "survey", "timelapse", "bbbc039_small", "fields")
+    }
+    assert set(BLOCKS) - {f"config/datasets/{name}.yaml" for name in CONFIGS} == {
+        "segmill/datasets/readers/npz.py",
+        "a session",
+    }
+    assert len(BLOCKS) == len(re.findall(r"```(?:yaml|python)", PAGE))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_files_are_valid(name):
+    jsonschema.Draft202012Validator(SCHEMA).validate(CONFIGS[name])
+
+
+def test_folders(place):
+    for k in range(10):
+        save(place / "raw/nuclei/images" / f"field_{k}.png", grey(seed=k))
+        save(place / "raw/nuclei/masks" / f"field_{k}.png", blobs())
+    store = ingest("nuclei")
+    assert store.table["split"].value_counts().to_dict() == {"train": 6, "val": 2, "test": 2}
+    assert store.classes == ("background", "cell", "border")
+    np.testing.assert_array_equal(store.instances(3), blobs())
+
+
+def test_the_errors_shown(place):
+    for k in range(8):
+        save(place / "raw/nuclei/images" / f"field_{k}.png", grey(seed=k))
+        save(place / "raw/nuclei/masks" / f"field_{k}.png", blobs())
+    save(place / "raw/nuclei/masks/field_2.png", blobs(24, 30))
+    save(place / "raw/nuclei/masks/field_5.png", (blobs() > 0).astype(np.uint8) * 255)
+    (place / "raw/nuclei/masks/field_7.png").unlink()
+    found = problems_of(CONFIGS["nuclei"], place)
+    shown = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()
+    assert shown[0] == "3 problems in dataset raw/nuclei:"
+    assert sorted(map(str, found)) == sorted(line.strip() for line in shown[1:])
+
+
+def test_prefix_suffix_and_mapped_values(place):
+    for k in range(2):
+        save(place / "raw/binary/photos" / f"crop_{k}.tif", grey(seed=k))
+    save(place / "raw/binary/truth/0_mask.png", (blobs() > 0).astype(np.uint8) * 255)
+    store = ingest("binary")
+    np.testing.assert_array_equal(store.semantic(0), blobs() > 0)
+    assert [store.ignore(k).all() for k in range(2)] == [False, True]
+
+
+def test_regular_expressions(place):
+    for plate in ("P1", "P2"):
+        for well in ("A1", "B7"):
+            save(place / "raw/plates" / plate / well / "w1.png", grey())
+            colours = np.repeat((blobs() > 0).astype(np.uint8)[..., None], 3, axis=2)
+            save(place / "raw/plates" / plate / well / "mask.png", colours)
+    table = ingest("plates").table
+    assert table["sample_id"].tolist() == ["P1/A1", "P1/B7", "P2/A1", "P2/B7"]
+    assert table["well"].tolist() == ["A1", "B7", "A1", "B7"]
+    assert table["group"].tolist() == table["plate"].tolist() == ["P1", "P1", "P2", "P2"]
+    assert table["split"].tolist() == ["train", "train", "test", "test"]
+
+
+def test_csv_table(place):
+    rows = []
+    for k, split in enumerate(("train", "validation", "test")):
+        save(place / "raw/survey/a" / f"{k}.png", grey(seed=k))
+        save(place / "raw/survey/b" / f"{k}.png", blobs())
+        rows.append({"photo": f"a/{k}.png", "annotation": f"b/{k}.png", "split": split, "site": k})
+    pd.DataFrame(rows).to_csv(place / "raw/survey/samples.csv", index=False)
+    table = ingest("survey").table
+    assert table["split"].tolist() == ["train", "val", "test"]
+    assert table["site"].tolist() == [0, 1, 2]
+
+
+def test_time_lapse(place):
+    for t in range(8):
+        save(place / "raw/timelapse/01" / f"t{t:03d}.tif", grey(seed=t))
+    for t in (1, 4, 7):
+        save(place / "raw/timelapse/01_GT/SEG" / f"man_seg{t:03d}.tif", blobs())
+        save(place / "raw/timelapse/01_GT/TRA" / f"man_track{t:03d}.tif", blobs())
+    store = ingest("timelapse")
+    assert store.table["split"].tolist() == ["train", "val", "test"]
+    assert not store.ignore(0).any()
+
+
+def test_a_new_format(place, monkeypatch):
+    module = place / "segmill/datasets/readers/npz.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(BLOCKS["segmill/datasets/readers/npz.py"])
+    monkeypatch.setattr(readers, "__path__", [*readers.__path__, str(module.parent)])
+    assert "npz" in reader_names()
+    raw = place / "raw/fields"
+    raw.mkdir(parents=True)
+    for k in range(8):
+        image = grey(seed=k).astype(np.uint16)
+        np.savez(raw / f"s{k // 2}_{k}.npz", image=image, cells=blobs(), z_um=1.5 * k)
+    config = place / "config/datasets/fields.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(BLOCKS["config/datasets/fields.yaml"])
+    exec(compile(BLOCKS["a session"], "a session", "exec"), {})
+    store = open_store("results/stores/fields.zarr")
+    assert store.table["z_um"].tolist() == [1.5 * k for k in range(8)]
+    assert store.table["group"].tolist() == [f"s{k // 2}" for k in range(8)]
+    assert store.table.groupby("group")["split"].nunique().tolist() == [1] * 4
+    assert store.fields == ("image", "semantic", "instances")
+    np.testing.assert_array_equal(store.instances(0), blobs())
+
+    (raw / "s0_0.npz").write_bytes(b"damaged")
+    np.savez(raw / "s1_2.npz", image=grey(), cells=blobs(), z_um=0)
+    np.savez(raw / "s1_3.npz", image=grey())
+    files = [Path(problem.file).name for problem in problems_of(CONFIGS["fields"], place)]
+    assert files == ["s0_0.npz", "s1_2.npz", "s1_3.npz"]
