@@ -15,7 +15,7 @@ def image(shape=(30, 41), dtype=np.uint8, seed=0):
 
 
 def by_hand(predictor, prepared):
-    """Probabilities of an (h, w, C) uint8 image whose sides are legal, without any of our helpers."""
+    """Probabilities of an (h, w, C) uint8 image of legal sides, computed step by step."""
     bundle = predictor.networks[0].bundle
     x = torch.tensor(prepared / 255.0, dtype=torch.float32).permute(2, 0, 1)[None]
     mean, std = (torch.tensor(v).reshape(1, -1, 1, 1) for v in (bundle.mean, bundle.std))

@@ -96,5 +96,5 @@ def test_wrong_input_is_refused(arguments, error, message):
 
 
 def test_an_unknown_figure_is_refused():
-    with pytest.raises(ConfigError, match="figure: expected one of seg, f1_50, .* found 'dice'"):
+    with pytest.raises(ConfigError, match=r"figure: expected one of seg, f1_50, .* found 'dice'"):
         choose_postprocessing(SCORES[:1], TRUTHS[:1], {}, figure="dice")
