@@ -1,7 +1,6 @@
 """What a reader of a raw format is, and how a configuration finds one."""
 
 import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 
 from segmill.datasets.check import check_records
 from segmill.datasets.masks import label_rules
+from segmill.datasets.readers import reader_names
 from segmill.errors import ConfigError, Problem, raise_problems
 from segmill.labels import cell_border
 from segmill.samples import Sample
@@ -158,12 +158,6 @@ class BaseReader(ABC):
         if self.may_ignore and sample.ignore is None:
             sample.ignore = np.zeros(blank, bool)
         return sample
-
-
-def reader_names() -> tuple[str, ...]:
-    """Names that ``reader:`` may have in a dataset's configuration: the modules of `readers`."""
-    package = importlib.import_module("segmill.datasets.readers")
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
 
 
 def build_reader(config: Mapping, root: str | Path) -> Reader:

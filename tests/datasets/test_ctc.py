@@ -1,15 +1,10 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 
 from segmill.datasets import IngestProducer
 from segmill.errors import ConfigError
 from segmill.store import write_store
 from tests.datasets.conftest import blobs, by_file, grey, problems_of, save
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -140,22 +135,3 @@ def test_semantic_labels_are_refused(sequences):
     config |= {"labels": {"kind": "semantic"}, "classes": ["background", "cell"]}
     with pytest.raises(ConfigError, match="expected instances, found semantic"):
         IngestProducer(config, root)
-
-
-@pytest.mark.real
-def test_phc_u373(real_data, tmp_path):
-    config = yaml.safe_load((ROOT / "config" / "datasets" / "phc_u373.yaml").read_text())
-    store = write_store(tmp_path / "phc.zarr", IngestProducer(config, tmp_path))
-    assert len(store) == 15
-    assert store.shape("image") == (15, 520, 696, 1)
-    assert store.dtype("image") == np.uint8
-    counts = [np.unique(store.instances(k)).size - 1 for k in range(15)]
-    # Counted in the source's own files.
-    assert counts == [5, 6, 6, 6, 5, 5, 7, 7, 7, 7, 6, 7, 6, 6, 6]
-    assert store.table["split"].tolist() == ["train"] * 8 + ["val"] * 2 + ["test"] * 5
-    # Frames 26 and 51 hold a tracked cell that nobody segmented.
-    open_frames = [f for k, f in enumerate(store.table["frame"]) if store.ignore(k).any()]
-    assert open_frames == [26, 51]
-    for k in range(15):
-        assert set(np.unique(store.semantic(k))) == {0, 1, 2}
-        np.testing.assert_array_equal(store.semantic(k) > 0, store.instances(k) > 0)
