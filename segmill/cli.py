@@ -96,15 +96,14 @@ def _add_check(commands) -> None:
 def _check(options: argparse.Namespace) -> None:
     import yaml
 
-    from segmill.datasets import build_reader
+    from segmill.datasets import IngestProducer
 
     config = yaml.safe_load(options.dataset.read_text())
     config.pop("presets", None)
     name = options.dataset.stem
-    reader = build_reader({"name": name, **config}, options.downloads / name)
-    records = reader.scan()
-    splits = {split: sum(r.split == split for r in records) for split in ("train", "val", "test")}
-    print(json.dumps({"dataset": name, "samples": len(records), **splits}))
+    plan = IngestProducer({"name": name, **config}, options.downloads / name).plan()
+    splits = plan.table["split"].value_counts().to_dict()
+    print(json.dumps({"dataset": name, "samples": len(plan), **splits}))
 
 
 def _add_predict(commands) -> None:

@@ -25,6 +25,15 @@ KINDS = {
     "classical": "classical",
     "studies": "study",
 }
+# Readers are modules of a package, which is only listed here: importing it would load much.
+READERS = (
+    "synthetic",
+    *sorted(
+        path.stem
+        for path in (Path(__file__).parent / "datasets" / "readers").glob("*.py")
+        if path.stem != "__init__"
+    ),
+)
 
 
 @dataclass
@@ -200,6 +209,10 @@ def _unknown(what: str, name: str, legal) -> str:
 
 def _reference_problems(config: Config) -> Iterator[str]:
     """Names in one file that no other file defines."""
+    for dataset, settings in config.datasets.items():
+        if settings.get("reader") not in READERS:
+            problem = _unknown("reader", str(settings.get("reader")), READERS)
+            yield f"config/datasets/{dataset}.yaml: {problem}"
     for study in config.selected:
         if study not in config.studies:
             yield f"config/config.yaml: studies: {_unknown('study', study, config.studies)}"

@@ -11,15 +11,16 @@ from pathlib import Path
 INTRODUCTION = """\
 # Configuration
 
-Written by `make docs` from the schemas in `workflow/schemas/`, which check every file before any job
-starts: a wrong key, value, path or name is reported with the file, what was found and what is allowed.
+Written by `make docs` from the schemas in `workflow/schemas/`, which check every file before any
+job starts: a wrong key, value, path or name is reported with its file, what was found and what is
+allowed.
 
 - `config.yaml` says what to run. Every key can be changed on the command line:
   `snakemake --config preset=smoke`.
 - `datasets/`, `recipes/`, `classical/` and `studies/` hold one file per thing; its name without
   `.yaml` is the name that other files use.
-- Any of these files may have a section `presets` with the entries `smoke`, `demo` and `full`: the entry
-  of the current preset is laid over the rest of the file. A preset changes sizes, never code.
+- Any of these files may have a section `presets` with the entries `smoke`, `demo` and `full`: the
+  entry of the current preset is laid over the rest of the file. A preset changes sizes, never code.
 - Any key of any file can be changed on the command line, too:
   `snakemake --config set="studies.cells.base.training.batch_size=2 recipes.cells.seed=3"`.
 """

@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -28,27 +29,65 @@ LIBRARIES = (
 )
 
 
-def code_hash(*modules: str) -> str:
-    """Digest of the code of `modules` ("segmill.augment") and of all of Segmill that they import.
+def code_hash(*modules: str, without: Collection[str] = ()) -> str:
+    """Digest of the code of `modules` and of all of Segmill that they import.
 
-    Comments, docstrings and layout do not count. Raises ModuleNotFoundError for an unknown module.
+    Comments, docstrings and layout do not count, nor do the imports of an ``__init__``: a new
+    module beside others changes nothing for those that do not use it.
+
+    Parameters
+    ----------
+    modules : names such as ``"segmill.augment"``; ``"segmill.datasets.*"`` stands for a package
+        with all its modules, for where modules are imported by a name put together at run time
+    without : modules left out, with what only they import: alternatives that are not chosen
+
+    Raises
+    ------
+    ModuleNotFoundError : a module does not exist
     """
     digest = hashlib.blake2b(digest_size=8)
-    for module in sorted(_closure(modules)):
+    for module in sorted(_closure(modules, frozenset(without))):
         digest.update(f"{module}:{_module_digest(module)};".encode())
     return digest.hexdigest()
 
 
-def _closure(modules: tuple[str, ...]) -> set[str]:
-    """`modules`, the modules of a named package, and all of Segmill that they import."""
-    waiting = list(modules)
+@cache
+def registered(package: str) -> dict[str, str]:
+    """Modules of a package by the names that they ``@register("name", ...)``."""
+    return {
+        call.args[0].value: module
+        for module in _modules(package)
+        for node in ast.walk(_tree(module))
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        for call in node.decorator_list
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "register"
+    }
+
+
+def _modules(package: str) -> list[str]:
+    """The package and all modules in it, at any depth."""
+    folder = PACKAGE.parent.joinpath(*package.split("."))
+    stems = [path.relative_to(folder).with_suffix("") for path in sorted(folder.rglob("*.py"))]
+    names = [".".join((package, *stem.parts)).removesuffix(".__init__") for stem in stems]
+    if not names:
+        raise ModuleNotFoundError(f"expected a package of Segmill, found {package!r}")
+    return names
+
+
+def _closure(modules: Iterable[str], without: frozenset[str]) -> set[str]:
+    """`modules` and all of Segmill that they import, directly or not."""
+    waiting = [name for given in modules for name in _given(given)]
     reached: set[str] = set()
     while waiting:
         module = waiting.pop()
-        if module not in reached:
+        if module not in reached and module not in without:
             reached.add(module)
             waiting += _imports(module)
     return reached
+
+
+def _given(name: str) -> list[str]:
+    return _modules(name.removesuffix(".*")) if name.endswith(".*") else [name]
 
 
 def _path(module: str) -> Path:
@@ -63,7 +102,7 @@ def _path(module: str) -> Path:
 def _imports(module: str) -> tuple[str, ...]:
     """Modules of Segmill that `module` names in import statements, at any depth."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(_path(module).read_text())):
+    for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.startswith("segmill.")}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("segmill"):
@@ -80,12 +119,25 @@ def _named(module: str, name: str) -> str:
     return f"{module}.{name}"
 
 
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_path(module).read_text())
+
+
 @cache
 def _module_digest(module: str) -> str:
-    tree = ast.parse(_path(module).read_text())
+    tree = _tree(module)
     for node in ast.walk(tree):
         _drop_docstring(node)
+    if _path(module).name == "__init__.py":
+        tree.body = [node for node in tree.body if not _only_names(node)]
     return hashlib.blake2b(ast.dump(tree).encode(), digest_size=8).hexdigest()
+
+
+def _only_names(node: ast.stmt) -> bool:
+    """Whether a statement of an ``__init__`` only passes names on: an import or ``__all__``."""
+    if isinstance(node, ast.Assign):
+        return all(getattr(target, "id", "") == "__all__" for target in node.targets)
+    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def _drop_docstring(node: ast.AST) -> None:

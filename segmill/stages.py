@@ -30,11 +30,13 @@ def classical(store: str, config: dict, split: str | None = None) -> Producer:
     return ClassicalProducer(open_store(store), config, split)
 
 
-def augment(store: str, recipe: dict, split: str, seed: int) -> Producer:
+def augment(store: str, recipe: dict, split: str, seed: int, compression: str) -> Producer:
     """Augmented crops of the samples of a store."""
     from segmill.augment import AugmentProducer, Recipe
 
-    return AugmentProducer(open_store(store), Recipe.from_dict(recipe), split, seed)
+    return AugmentProducer(
+        open_store(store), Recipe.from_dict(recipe), split, seed, compression=compression
+    )
 
 
 def predict(store: str, models: list[str], split: str | None, options: dict) -> Producer:

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 
 from segmill.config import Config
-from segmill.provenance import code_hash
+from segmill.provenance import code_hash, registered
 
 # Stage -> modules whose code its result depends on; a change there runs the stage again.
 CODE = {
-    "ingest": ("segmill.datasets", "segmill.store"),
+    "ingest": ("segmill.datasets.*", "segmill.store"),
     "synthesize": ("segmill.synthetic", "segmill.store"),
     "classical": ("segmill.classical", "segmill.store"),
     "augment": ("segmill.augment", "segmill.store"),
@@ -99,6 +99,8 @@ class Lookup:
         return {
             "stage": "augment",
             "store": dataset_table(dataset),
+            "seed": settings.pop("seed", 0),
+            "compression": settings.pop("compression", "none"),
             "recipe": settings,
             "split": split,
         }
@@ -134,6 +136,13 @@ class Lookup:
     def training(self, study: str, experiment: str, seed: str) -> dict:
         """The training block of an experiment, with its seed."""
         return {**self.config.experiment(study, experiment)["training"], "seed": int(seed)}
+
+    def network_code(self, stage: str, study: str, experiment: str) -> str:
+        """Digest of the code of a stage with the network of an experiment, without the others."""
+        name = self.config.experiment(study, experiment)["training"]["model"]["name"]
+        networks = registered("segmill.models")
+        others = set(networks.values()) - {networks.get(name)}
+        return code_hash(*CODE[stage], without=others)
 
     def threads(self, study: str, experiment: str) -> int:
         """Threads of a training: a setting of its own, as they change the last bits of sums."""
@@ -174,9 +183,10 @@ class Lookup:
         """Network that the target `predict` applies."""
         return f"results/runs/{self.config.predict.get('model', 'none')}/model.pt"
 
-    def new_images_output(self) -> str:
-        """Folder into which the target `predict` writes."""
-        return self.config.predict.get("output", "results/predicted").rstrip("/")
+    def new_images_done(self) -> str:
+        """File that says that the target `predict` has written all its predictions."""
+        output = self.config.predict.get("output", "results/predicted")
+        return f"{output.rstrip('/')}/.done"
 
     # --- metrics, tables, figures -----------------------------------------------------------------
 
@@ -230,6 +240,9 @@ class Lookup:
             run = self.config.experiments(study)
             settings["experiments"] = [name for name in settings["experiments"] if name in run]
         names = settings.get("experiments") or [settings.get("experiment")]
+        if settings["kind"] == "stages":
+            own = self.config.experiment(study, settings["experiment"])
+            settings["prediction"] = own.get("prediction") or {}
         settings["labels"] = {name: self.label(study, name) for name in names if name}
         settings["seeds"] = self.config.seeds(study)
         return settings

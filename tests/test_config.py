@@ -124,7 +124,7 @@ def test_all_mistakes_are_named_at_once(project):
     edit("recipes/cells.yaml", lambda recipe: recipe.update(sizes=3))
     edit("datasets/synthetic_smoke.yaml", lambda dataset: dataset.update(reader="synthetical"))
     with pytest.raises(ConfigError) as caught:
-        load_config(root, settings(), schemas=SCHEMAS)
+        load_config(root, settings(preset="full"), schemas=SCHEMAS)
     message = str(caught.value)
     for part in ("'colour'", "-1", "'sizes'", "recipes/cells.yaml", "synthetical"):
         assert part in message

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segmill.provenance import code_hash, git_commit, versions
+from segmill.provenance import code_hash, git_commit, registered, versions
 
 PACKAGE = Path(__file__).parents[1] / "segmill"
 
@@ -51,6 +51,26 @@ def test_a_module_reaches_what_it_imports_at_any_depth(package):
     random = folder / "errors.py"  # imported by plan, which staging imports
     random.write_text(random.read_text() + "\nEXTRA = 1\n")
     assert digests("segmill.store.staging") != before
+
+
+def test_a_new_module_beside_others_changes_nothing_for_them(package):
+    folder, digests = package
+    before = digests("segmill.models", "segmill.datasets.*")
+    init = folder / "models" / "__init__.py"
+    init.write_text(init.read_text() + "\nfrom segmill.errors import SegmillError\n")
+    (folder / "datasets" / "readers" / "new.py").write_text("FORMAT = 1\n")
+    after = digests("segmill.models", "segmill.datasets.*")
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_alternatives_are_left_out_with_what_only_they_import():
+    networks = registered("segmill.models")
+    assert networks["unet"] == "segmill.models.unet"
+    everything = code_hash("segmill.models")
+    others = set(networks.values()) - {"segmill.models.unet"}
+    assert code_hash("segmill.models", without=others) != everything
+    assert code_hash("segmill.models", without=[]) == everything
 
 
 def test_digests_differ_between_modules_and_an_unknown_one_is_named():

@@ -37,6 +37,7 @@ class AugmentProducer:
     split : ``"train"``, ``"val"`` or ``"test"``: source samples of this split are taken
     seed : of the training data, non-negative
     levels : names or positions of the levels to make; None makes all. Other splits ignore it.
+    compression : codec of the shards, see :class:`segmill.store.StorePlan`
 
     Raises
     ------
@@ -53,6 +54,7 @@ class AugmentProducer:
         split: str,
         seed: int,
         levels: Iterable[int | str] | None = None,
+        compression: str = "none",
     ):
         if store.attributes.get("preprocessing"):
             raise StoreError(f"{store.path}: expected raw images, found preprocessed ones")
@@ -60,6 +62,7 @@ class AugmentProducer:
         self.recipe = recipe
         self.split = split
         self.seed = seed
+        self.compression = compression
         self.levels = _selected(recipe, levels)
         self._sources = store.where(split=split)
         if not len(self._sources):
@@ -83,7 +86,8 @@ class AugmentProducer:
             "levels": [self.recipe.levels[i].name for i in self.levels],
             "source_content": self.store.content_hash,
         }
-        return StorePlan(self._table(), self._fields(), height, width, attributes)
+        table, fields = self._table(), self._fields()
+        return StorePlan(table, fields, height, width, attributes, compression=self.compression)
 
     def sample(self, i: int) -> Sample:
         """Make the sample of row `i`; may be called from several threads.

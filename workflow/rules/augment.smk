@@ -9,17 +9,17 @@ rule shards_plan:
         temp("results/parts/shards/{dataset}/{recipe}/{split}/plan.json"),
     log:
         "logs/shards/{dataset}/{recipe}/{split}/plan.log",
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
     params:
         producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
         store="results/shards/{dataset}/{recipe}/{split}.zarr",
         code=stage_code("augment"),
-    resources:
-        mem_mb=2000,
-        runtime=15,
     message:
         "Laying out the {wildcards.split} shards of {wildcards.dataset}, recipe {wildcards.recipe}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/store_plan.py"
 
@@ -33,18 +33,18 @@ rule shards_part:
         "logs/shards/{dataset}/{recipe}/{split}/{part}of{parts}.log",
     benchmark:
         "results/benchmarks/shards_part/{dataset}/{recipe}/{split}/{part}of{parts}.tsv"
-    params:
-        producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
-        store="results/shards/{dataset}/{recipe}/{split}.zarr",
-        code=stage_code("augment"),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=120,
+    params:
+        producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
+        store="results/shards/{dataset}/{recipe}/{split}.zarr",
+        code=stage_code("augment"),
     message:
         "Augmenting part {wildcards.part} of {wildcards.parts} of {wildcards.dataset}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/store_part.py"
 
@@ -58,17 +58,17 @@ rule shards:
         "logs/shards/{dataset}/{recipe}/{split}.log",
     benchmark:
         "results/benchmarks/shards/{dataset}/{recipe}/{split}.tsv"
-    params:
-        producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
-        store="results/shards/{dataset}/{recipe}/{split}.zarr",
-        code=stage_code("augment"),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=120,
+    params:
+        producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
+        store="results/shards/{dataset}/{recipe}/{split}.zarr",
+        code=stage_code("augment"),
     message:
         "Making the {wildcards.split} shards of {wildcards.dataset}, recipe {wildcards.recipe}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/store.py"

@@ -10,17 +10,17 @@ rule classical:
         "logs/classical/{dataset}/{method}.log",
     benchmark:
         "results/benchmarks/classical/{dataset}/{method}.tsv"
-    params:
-        producer=lambda wc: LOOK.classical_producer(wc.dataset, wc.method),
-        store="results/classical/{dataset}/{method}.zarr",
-        code=stage_code("classical"),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=60,
+    params:
+        producer=lambda wc: LOOK.classical_producer(wc.dataset, wc.method),
+        store="results/classical/{dataset}/{method}.zarr",
+        code=stage_code("classical"),
     message:
         "Segmenting {wildcards.dataset} by {wildcards.method}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/store.py"

@@ -11,16 +11,16 @@ rule evaluation:
         "logs/metrics/{study}/{experiment}/seed{seed}/{dataset}.log",
     benchmark:
         "results/benchmarks/evaluation/{study}/{experiment}/seed{seed}/{dataset}.tsv"
-    params:
-        evaluation=lambda wc: LOOK.evaluation(wc.study, wc.experiment),
-        code=stage_code("evaluate"),
+    conda:
+        "../../envs/cpu.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        evaluation=lambda wc: LOOK.evaluation(wc.study, wc.experiment),
+        code=stage_code("evaluate"),
     message:
         "Measuring {wildcards.study}/{wildcards.experiment}, seed {wildcards.seed}, on {wildcards.dataset}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/evaluate.py"
 
@@ -35,15 +35,15 @@ rule classical_evaluation:
         "logs/metrics/{study}/classical/{method}/{dataset}.log",
     benchmark:
         "results/benchmarks/evaluation/{study}/classical/{method}/{dataset}.tsv"
-    params:
-        evaluation=lambda wc: LOOK.evaluation(wc.study),
-        code=stage_code("evaluate"),
+    conda:
+        "../../envs/cpu.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        evaluation=lambda wc: LOOK.evaluation(wc.study),
+        code=stage_code("evaluate"),
     message:
         "Measuring {wildcards.method} on {wildcards.dataset}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/evaluate.py"

@@ -11,13 +11,13 @@ rule download:
         "results/downloads/{dataset}.json",
     log:
         "logs/download/{dataset}.log",
+    conda:
+        "../../envs/cpu.yaml"
     params:
         dataset=lambda wc: LOOK.dataset_settings(wc.dataset),
         folder="results/downloads/{dataset}",
     message:
         "Downloading {wildcards.dataset}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/download.py"
 
@@ -29,17 +29,17 @@ rule dataset_plan:
         temp("results/parts/stores/{dataset}/plan.json"),
     log:
         "logs/stores/{dataset}/plan.log",
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         producer=lambda wc: LOOK.dataset_producer(wc.dataset),
         store="results/stores/{dataset}.zarr",
         code=lambda wc: LOOK.dataset_code(wc.dataset),
-    resources:
-        mem_mb=4000,
-        runtime=60,
     message:
         "Laying out the store of {wildcards.dataset}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/store_plan.py"
 
@@ -53,18 +53,18 @@ rule dataset_part:
         "logs/stores/{dataset}/{part}of{parts}.log",
     benchmark:
         "results/benchmarks/dataset_part/{dataset}/{part}of{parts}.tsv"
-    params:
-        producer=lambda wc: LOOK.dataset_producer(wc.dataset),
-        store="results/stores/{dataset}.zarr",
-        code=lambda wc: LOOK.dataset_code(wc.dataset),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=120,
+    params:
+        producer=lambda wc: LOOK.dataset_producer(wc.dataset),
+        store="results/stores/{dataset}.zarr",
+        code=lambda wc: LOOK.dataset_code(wc.dataset),
     message:
         "Filling part {wildcards.part} of {wildcards.parts} of {wildcards.dataset}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/store_part.py"
 
@@ -78,17 +78,17 @@ rule dataset:
         "logs/stores/{dataset}.log",
     benchmark:
         "results/benchmarks/dataset/{dataset}.tsv"
-    params:
-        producer=lambda wc: LOOK.dataset_producer(wc.dataset),
-        store="results/stores/{dataset}.zarr",
-        code=lambda wc: LOOK.dataset_code(wc.dataset),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=120,
+    params:
+        producer=lambda wc: LOOK.dataset_producer(wc.dataset),
+        store="results/stores/{dataset}.zarr",
+        code=lambda wc: LOOK.dataset_code(wc.dataset),
     message:
         "Making the store of {wildcards.dataset}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/store.py"

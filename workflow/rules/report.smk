@@ -21,6 +21,8 @@ rule table:
         "results/tables/{study}/{table}.html",
     log:
         "logs/tables/{study}/{table}.log",
+    conda:
+        "../../envs/cpu.yaml"
     params:
         table=lambda wc: LOOK.table_settings(wc.study, wc.table),
         sources=lambda wc: LOOK.table_sources(wc.study, wc.table),
@@ -28,8 +30,6 @@ rule table:
         code=stage_code("tables"),
     message:
         "Table {wildcards.table} of {wildcards.study}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/table.py"
 
@@ -48,13 +48,13 @@ rule figure:
         multiext("results/figures/{study}/{figure}", ".png", ".csv"),
     log:
         "logs/figures/{study}/{figure}.log",
+    conda:
+        "../../envs/cpu.yaml"
     params:
         figure=lambda wc: LOOK.figure_settings(wc.study, wc.figure),
         code=stage_code("figures"),
     message:
         "Figure {wildcards.figure} of {wildcards.study}"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/figure.py"
 
@@ -66,6 +66,8 @@ rule report:
         "results/report/index.html",
     log:
         "logs/report.log",
+    conda:
+        "../../envs/cpu.yaml"
     params:
         studies=LOOK.report_settings(),
         preset=CONFIG.preset,
@@ -73,7 +75,5 @@ rule report:
         code=stage_code("report"),
     message:
         "Writing the report"
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../../scripts/report.py"

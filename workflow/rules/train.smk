@@ -19,18 +19,18 @@ rule train:
         "logs/train/{study}/{experiment}/seed{seed}.log",
     benchmark:
         "results/benchmarks/train/{study}/{experiment}/seed{seed}.tsv"
-    params:
-        training=lambda wc: LOOK.training(wc.study, wc.experiment, wc.seed),
-        run="results/runs/{study}/{experiment}/seed{seed}",
-        checkpoints="results/checkpoints/{study}/{experiment}/seed{seed}",
-        code=stage_code("train"),
+    conda:
+        "../../envs/gpu.yaml"
     threads: lambda wc: LOOK.threads(wc.study, wc.experiment)
     resources:
         mem_mb=lambda wc, attempt: 6000 * attempt,
         runtime=480,
+    params:
+        training=lambda wc: LOOK.training(wc.study, wc.experiment, wc.seed),
+        run="results/runs/{study}/{experiment}/seed{seed}",
+        checkpoints="results/checkpoints/{study}/{experiment}/seed{seed}",
+        code=lambda wc: LOOK.network_code("train", wc.study, wc.experiment),
     message:
         "Training {wildcards.study}/{wildcards.experiment} with seed {wildcards.seed}"
-    conda:
-        "../../envs/gpu.yaml"
     script:
         "../../scripts/train.py"

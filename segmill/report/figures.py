@@ -1,0 +1,156 @@
+"""Figures by kind: which files each is drawn from, and the function that draws it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from segmill.errors import ConfigError
+from segmill.inference import Predictor
+from segmill.models.bundle import load_model, read_plain
+from segmill.report.curves import combined_curves, experiment_curves
+from segmill.report.examples import contact_sheet, elastic_example, weight_map_example
+from segmill.report.false_positives import false_positives
+from segmill.report.panels import PanelRow, rows_from_stores, truth_against_prediction
+from segmill.report.ranked import ranked_images
+from segmill.store import Store, open_store
+
+Inputs = Mapping[str, str]
+
+
+def draw(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """Draw one figure of a study.
+
+    Parameters
+    ----------
+    settings : the figure as configured: `kind`, `title` and what the kind needs
+    inputs : files by what they are: `histories`, `store`, `model`, `snapshots`, `prediction`,
+        `metrics`, as far as the kind needs them
+    output : path ending in ``.svg``; PNG and CSV of the data are written beside it
+
+    Raises
+    ------
+    ConfigError : the kind is unknown
+    IntegrityError, StoreError : a file is missing or is not what it should be
+    """
+    if settings["kind"] not in KINDS:
+        raise ConfigError(f"figure of kind {settings['kind']!r}: known are {sorted(KINDS)}")
+    KINDS[settings["kind"]](settings, inputs, output)
+
+
+def _curves(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    histories = dict(zip(settings["seeds"], inputs["histories"], strict=True))
+    experiment_curves(histories, output, title=settings["title"])
+
+
+def _curves_compared(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    seeds, waiting = settings["seeds"], list(inputs["histories"])
+    histories = {}
+    for name in settings["experiments"]:
+        own, waiting = waiting[: len(seeds)], waiting[len(seeds) :]
+        histories[name] = dict(zip(seeds, own, strict=True))
+    combined_curves(histories, output, titles=settings["labels"])
+
+
+def _stages(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """Predictions of the same images by the weights of several epochs."""
+    truths = open_store(inputs["store"])
+    chosen = truths.where(split="test")[: settings.get("images", 3)]
+    snapshots = read_plain(inputs["snapshots"], "snapshots of a training")
+    predictors = {
+        epoch: _predictor(inputs["model"], snapshots[epoch], settings) for epoch in snapshots
+    }
+    last = max(predictors)
+    headings = {
+        epoch: f"Epoch {epoch}" + (" (end)" if epoch == last else "") for epoch in predictors
+    }
+    rows = [
+        PanelRow(
+            image=truths.image(i),
+            truth=truths.instances(i),
+            predictions={
+                headings[epoch]: predictor.predict(truths.image(i)).instances
+                for epoch, predictor in predictors.items()
+            },
+            name=str(truths.table["sample_id"].iloc[i]),
+            ignore=truths.ignore(i) if "ignore" in truths.fields else None,
+        )
+        for i in chosen
+    ]
+    truth_against_prediction(rows, output)
+
+
+def _predictor(model: str, weights: dict, settings: Mapping) -> Predictor:
+    """A predictor as the study predicts, with the weights of one epoch."""
+    predictor = Predictor.load(model, **(settings.get("prediction") or {}))
+    bundle = load_model(model)
+    bundle.model.load_state_dict(weights)
+    network = predictor.networks[0]
+    return Predictor(
+        [type(network)(bundle, network.device, network.precision)],
+        predictor.tiling,
+        predictor.tta,
+        predictor.instance_options,
+    )
+
+
+def _examples(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    ranked_images(
+        open_store(inputs["store"]),
+        open_store(inputs["prediction"]),
+        pd.read_parquet(inputs["metrics"]),
+        output,
+        by=settings.get("by", "seg"),
+    )
+
+
+def _false_positives(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """The images with the most objects that no reference object matches."""
+    truths, prediction = open_store(inputs["store"]), open_store(inputs["prediction"])
+    counts = pd.read_parquet(inputs["metrics"])
+    worst = counts.sort_values(["fp_50", "sample_id"], ascending=[False, True])
+    ids = list(worst["sample_id"].iloc[: settings.get("images", 3)])
+    false_positives(rows_from_stores(truths, {"Prediction": prediction}, ids), output)
+
+
+def _elastic(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    store = open_store(inputs["store"])
+    image = store.image(settings.get("sample", 0))
+    elastic_example(image, output, alpha=settings["alpha"], sigma=settings["sigma"])
+
+
+def _weights(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    store = open_store(inputs["store"])
+    i = settings.get("sample", 0)
+    weight_map_example(
+        store.image(i),
+        store.semantic(i),
+        store.instances(i),
+        store.classes,
+        output,
+        w0=settings["w0"],
+        sigma=settings["sigma"],
+    )
+
+
+def _samples(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    store = open_store(inputs["store"])
+    contact_sheet(store, _spread(store, settings.get("images", 8)), output, columns=4)
+
+
+def _spread(store: Store, n: int) -> list[int]:
+    """`n` samples spread evenly over a store."""
+    n = min(n, len(store))
+    return [k * len(store) // n for k in range(n)]
+
+
+KINDS: dict[str, Callable[[Mapping, Inputs, str | Path], None]] = {
+    "curves": _curves,
+    "curves_compared": _curves_compared,
+    "stages": _stages,
+    "examples": _examples,
+    "false_positives": _false_positives,
+    "elastic": _elastic,
+    "weights": _weights,
+    "samples": _samples,
+}

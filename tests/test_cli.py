@@ -1,0 +1,93 @@
+"""The command line: stores are shown and checked, mistakes end with a message and status 1."""
+
+import imageio.v3 as iio
+import pytest
+
+from segmill.cli import main
+from segmill.store import open_store, write_store
+from segmill.synthetic import SyntheticProducer
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A small store of synthetic cells."""
+    config = {
+        "reader": "synthetic",
+        "generator": "cells",
+        "modality": "fluorescent",
+        "seed": 1,
+        "n": 4,
+        "split": {"train": 0.5, "val": 0.25, "test": 0.25},
+        "options": {"height": 64, "width": 80},
+    }
+    path = tmp_path_factory.mktemp("store") / "cells.zarr"
+    return write_store(path, SyntheticProducer(config, name="cells"))
+
+
+def test_inspect_prints_a_card_and_draws_a_sheet(store, tmp_path, capsys):
+    output = tmp_path / "sheet.png"
+    assert main(["inspect", str(store.path), "-o", str(output), "-n", "3"]) == 0
+    card = capsys.readouterr().out
+    for fact in (store.content_hash, "4 x 64 x 80", "instances", "background, cell, border"):
+        assert fact in card
+    assert "train        2 samples in 2 groups" in card
+    sheet = iio.imread(output)
+    assert sheet.ndim == 3
+    assert sheet.std() > 0
+
+
+def test_verify_names_damaged_stores_and_checks_the_others(store, tmp_path, capsys):
+    assert main(["verify", str(store.path)]) == 0
+    assert store.content_hash in capsys.readouterr().out
+    assert main(["verify", str(tmp_path / "absent.zarr"), str(store.path)]) == 1
+    captured = capsys.readouterr()
+    assert "absent.zarr" in captured.err
+    assert store.content_hash in captured.out
+
+
+def test_a_missing_store_is_a_message_not_a_traceback(tmp_path, capsys):
+    assert main(["inspect", str(tmp_path / "absent.zarr")]) == 1
+    assert "segmill inspect: expected a store" in capsys.readouterr().err
+
+
+def test_wrong_usage_ends_with_status_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", "model.pt", "image.png", "-o", "out", "--outputs", "masks"])
+    assert caught.value.code == 2
+    assert "instances" in capsys.readouterr().err
+
+
+def test_check_counts_the_samples_of_a_dataset(tmp_path, capsys):
+    import numpy as np
+
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for k in range(4):
+        mask = np.zeros((16, 16), np.uint8)
+        mask[2 : 6 + k, 3:9] = 1
+        iio.imwrite(tmp_path / "images" / f"{k}.png", mask * 100)
+        iio.imwrite(tmp_path / "masks" / f"{k}.png", mask)
+    config = tmp_path / "tiny.yaml"
+    config.write_text(
+        f"""
+title: tiny
+reader: folder
+path: {tmp_path}
+images: {{pattern: images/*.png}}
+masks: {{pattern: masks/*.png}}
+labels: {{kind: instances, border_width: 1}}
+split: {{fractions: {{train: 0.5, val: 0.25, test: 0.25}}, seed: 0}}
+"""
+    )
+    assert main(["check", str(config)]) == 0
+    assert '"samples": 4' in capsys.readouterr().out
+    (tmp_path / "masks" / "2.png").unlink()
+    (tmp_path / "images" / "3.png").write_bytes(b"no image")
+    assert main(["check", str(config)]) == 1
+    message = capsys.readouterr().err
+    assert "2.png" in message
+    assert "3.png" in message
+
+
+def test_the_store_of_the_card_is_whole(store):
+    open_store(store.path).verify()
