@@ -57,7 +57,7 @@ def evaluate(
         f for f in ("semantic", "instances") if f in predictions.fields and f in truths.fields
     ]
     _check_comparable(predictions, truths, shared)
-    pairs = _pairs(predictions, truths, split)
+    pairs = paired_rows(predictions, truths, split)
     rows = [
         _row(predictions, truths, p, t, shared, percents)
         for p, t in track(pairs, len(pairs), f"evaluate {predictions.path.name}", "image")
@@ -142,8 +142,13 @@ def _check_comparable(predictions: Store, truths: Store, shared: list[str]) -> N
         )
 
 
-def _pairs(predictions: Store, truths: Store, split: str | None) -> list[tuple[int, int]]:
-    """Row numbers (prediction, truth) of each sample to compare, by row of the predictions."""
+def paired_rows(
+    predictions: Store, truths: Store, split: str | None = None
+) -> list[tuple[int, int]]:
+    """Row numbers (prediction, truth) of each sample to compare, by row of the predictions.
+
+    Errors as :func:`evaluate`.
+    """
     known = {sample: t for t, sample in enumerate(truths.table["sample_id"])}
     rows = predictions.where(split=split) if split else np.arange(len(predictions))
     samples = predictions.table["sample_id"].iloc[rows].tolist()

@@ -10,9 +10,10 @@ import pandas as pd
 
 from segmill.errors import ConfigError
 from segmill.inference.instances import InstanceOptions, instances_from_scores
-from segmill.metrics.evaluation import THRESHOLDS, object_counts
+from segmill.metrics.evaluation import THRESHOLDS, object_counts, paired_rows
 from segmill.metrics.regions import ratio
 from segmill.options import build_options
+from segmill.store import Store
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,39 @@ def choose_postprocessing(
     rows = [asdict(o) | _figures(total) for o, total in zip(tried, totals, strict=True)]
     table = pd.DataFrame(rows)
     return _choose(tried, table, figure, least_gain)
+
+
+def choose_postprocessing_of_stores(
+    predictions: Store,
+    truths: Store,
+    grid: Mapping[str, Sequence[Any]],
+    split: str | None = None,
+    **options,
+) -> PostprocessingChoice:
+    """:func:`choose_postprocessing` from a store of predictions and a store of truths.
+
+    Parameters
+    ----------
+    predictions : store with `scores` of exclusive classes
+    truths : store with `instances`; pixels under its `ignore` count for nothing
+    split : judge by this split, by custom ``"val"``; None: all predictions
+    grid, options : of :func:`choose_postprocessing`
+
+    Raises
+    ------
+    ConfigError, IntegrityError, StoreError
+        as :func:`choose_postprocessing` and :func:`segmill.metrics.evaluate`, or where scores or
+        instances are missing.
+    """
+    pairs = paired_rows(predictions, truths, split)
+    has_ignore = "ignore" in truths.fields
+    return choose_postprocessing(
+        (predictions.scores(p) for p, _ in pairs),
+        (truths.instances(t) for _, t in pairs),
+        grid,
+        ignores=(truths.ignore(t) for _, t in pairs) if has_ignore else None,
+        **options,
+    )
 
 
 def _choose(tried, table: pd.DataFrame, figure: str, least_gain: float) -> PostprocessingChoice:

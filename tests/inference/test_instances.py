@@ -1,10 +1,16 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from segmill.datasets.raster import read_raster
 from segmill.errors import ConfigError
 from segmill.inference import InstanceOptions, instances_from_scores
 from segmill.inference.instances import fill_holes, numbered
+from segmill.labels import cell_border
+from segmill.metrics import seg_measure
 from segmill.options import build_options
 
 # One character per pixel: what the network is sure of.
@@ -139,6 +145,19 @@ def test_numbering_equals_a_dictionary():
         if label and area[label] >= 8:
             expected[index] = seen.setdefault(label, len(seen) + 1)
     np.testing.assert_array_equal(numbered(labels, 8), expected)
+
+
+@pytest.mark.real
+def test_classes_of_real_cells_give_the_cells_back():
+    root = os.environ.get("SEGMILL_REAL_DATA")
+    if not root:
+        pytest.skip("SEGMILL_REAL_DATA is unset: it names the folder of real samples")
+    files = sorted(Path(root, "cells_ctc/PhC-C2DH-U373").glob("*_GT/SEG/man_seg*.tif"))
+    assert files
+    truths = [read_raster(path).values.astype(np.int32) for path in files]
+    certain = [np.eye(3, dtype=np.float32)[cell_border(truth, width=2)] for truth in truths]
+    found = [instances_from_scores(scores) for scores in certain]
+    assert seg_measure(found, truths) > 0.99
 
 
 @pytest.mark.parametrize(

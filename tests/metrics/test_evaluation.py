@@ -6,38 +6,9 @@ from segmill.errors import IntegrityError, StoreError
 from segmill.metrics import evaluate, match_instances
 from segmill.metrics.evaluation import threshold_percents
 from segmill.samples import Sample
-from segmill.store import FieldSpec, StorePlan, write_store
+from segmill.store import write_store
+from tests.metrics.given import CLASSES, Given
 from tests.metrics.reference import objects, seg_scores
-
-CLASSES = ["background", "cell", "border"]
-
-
-class Given:
-    """A producer of samples that are already in memory."""
-
-    def __init__(self, samples, names, splits=None, classes=CLASSES):
-        self.samples, self.names, self.classes = samples, names, classes
-        self.splits = splits or ["test"] * len(names)
-
-    def plan(self):
-        table = pd.DataFrame(
-            {
-                "sample_id": self.names,
-                "group": [f"g{name}" for name in self.names],
-                "split": self.splits,
-                "source": "here",
-                "frame": 0,
-            }
-        )
-        fields = {
-            name: FieldSpec(array.dtype.name, array.shape[2] if array.ndim == 3 else None)
-            for name, array in self.samples[0].arrays().items()
-        }
-        height, width = np.max([sample.shape for sample in self.samples], axis=0)
-        return StorePlan(table, fields, int(height), int(width), {"classes": self.classes})
-
-    def sample(self, i):
-        return self.samples[i]
 
 
 def sample(shape, seed, ignore=None, semantic=True, instances=True):

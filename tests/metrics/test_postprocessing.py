@@ -4,7 +4,13 @@ import pytest
 from segmill.errors import ConfigError
 from segmill.inference import InstanceOptions, instances_from_scores
 from segmill.metrics import match_instances, seg_measure
-from segmill.metrics.postprocessing import choose_postprocessing
+from segmill.metrics.postprocessing import (
+    choose_postprocessing,
+    choose_postprocessing_of_stores,
+)
+from segmill.samples import Sample
+from segmill.store import write_store
+from tests.metrics.given import Given
 
 
 def disc_scores(seed, noise):
@@ -73,6 +79,31 @@ def test_ignored_pixels_do_not_decide():
             [scores], [truth], {}, DEFAULT, figure="f1_50", ignores=[ignore]
         )
         assert choice.table["f1_50"].tolist() == [expected]
+
+
+def test_stores_are_paired_and_split(tmp_path):
+    images = [np.zeros((40, 40, 1), np.uint8)] * 3
+    splits = ["val", "val", "test"]
+    hidden = np.zeros((40, 40), bool)
+    hidden[:20] = True
+    truths = [
+        Sample(image, instances=t, ignore=hidden) for image, t in zip(images, TRUTHS, strict=True)
+    ]
+    found = [
+        Sample(image, scores=s.astype(np.float16)) for image, s in zip(images, SCORES, strict=True)
+    ]
+    names = ["a", "b", "c"]
+    truth_store = write_store(tmp_path / "t.zarr", Given(truths, names, splits))
+    store = write_store(tmp_path / "p.zarr", Given(found[::-1], names[::-1], splits[::-1]))
+    choice = choose_postprocessing_of_stores(
+        store, truth_store, GRID, split="val", default=DEFAULT, figure="f1_50"
+    )
+    expected = choose_postprocessing(
+        [found[i].scores for i in (1, 0)], [TRUTHS[i] for i in (1, 0)], GRID, DEFAULT,
+        figure="f1_50", ignores=[hidden] * 2,
+    )  # fmt: skip
+    assert choice.options == expected.options
+    assert choice.table.equals(expected.table)
 
 
 def test_images_are_read_one_after_the_other():
