@@ -10,6 +10,7 @@ import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -25,6 +26,8 @@ KINDS = {
     "classical": "classical",
     "studies": "study",
 }
+# Blocks of an experiment with a schema of their own, applied once base and experiment are merged.
+BLOCKS = ("training", "prediction", "evaluation")
 # Readers are modules of a package, which is only listed here: importing it would load much.
 READERS = (
     "synthetic",
@@ -100,7 +103,7 @@ def load_config(root: str | Path, settings: dict, schemas: str | Path | None = N
     root = Path(root)
     schemas = Path(schemas or root / "workflow" / "schemas")
     settings = {**settings, "studies": _as_list(settings.get("studies"))}
-    _raise(_schema_problems(settings, _schema(schemas, "config"), "config/config.yaml"))
+    _raise(_schema_problems(settings, _validator(schemas, "config"), "config/config.yaml"))
     config = Config(
         preset=settings["preset"],
         selected=settings["studies"],
@@ -108,7 +111,13 @@ def load_config(root: str | Path, settings: dict, schemas: str | Path | None = N
     )
     overrides = parse_assignments(settings.get("set") or [])
     _raise(_read_all(root, config, overrides))
-    _raise([*_schema_offences(schemas, config), *_reference_problems(config)])
+    _raise(
+        [
+            *_schema_offences(schemas, config),
+            *_reference_problems(config),
+            *_block_offences(schemas, config),
+        ]
+    )
     return config
 
 
@@ -161,20 +170,36 @@ def _read_all(root: Path, config: Config, overrides: dict) -> Iterator[str]:
             getattr(config, kind)[name] = merge(laid, overrides.get(kind, {}).get(name, {}))
 
 
-def _schema(schemas: Path, name: str) -> dict:
-    return json.loads((schemas / f"{name}.schema.json").read_text())
+@cache
+def _validator(schemas: Path, name: str) -> jsonschema.Draft202012Validator:
+    schema = json.loads((schemas / f"{name}.schema.json").read_text())
+    return jsonschema.Draft202012Validator(schema)
 
 
 def _schema_offences(schemas: Path, config: Config) -> Iterator[str]:
     for kind, schema_name in KINDS.items():
-        schema = _schema(schemas, schema_name)
+        validator = _validator(schemas, schema_name)
         for name, settings in getattr(config, kind).items():
-            yield from _schema_problems(settings, schema, f"config/{kind}/{name}.yaml")
+            yield from _schema_problems(settings, validator, f"config/{kind}/{name}.yaml")
 
 
-def _schema_problems(settings: dict, schema: dict, file: str) -> Iterator[str]:
-    """One line for each place where `settings` breaks `schema`."""
-    validator = jsonschema.Draft202012Validator(schema)
+def _block_offences(schemas: Path, config: Config) -> Iterator[str]:
+    """Offences of the blocks of each experiment, once the study's base and its own are merged."""
+    for study, settings in config.studies.items():
+        if not isinstance(settings.get("base"), dict):
+            continue  # the schema of the study has said so
+        for name, own in (settings.get("experiments") or {}).items():
+            merged = merge(settings["base"], own)
+            for block in BLOCKS:
+                file = f"config/studies/{study}.yaml: experiments.{name}.{block}"
+                found = merged.get(block) or {}
+                yield from _schema_problems(found, _validator(schemas, block), file)
+
+
+def _schema_problems(
+    settings: dict, validator: jsonschema.Draft202012Validator, file: str
+) -> Iterator[str]:
+    """One line for each place where `settings` breaks a schema."""
     for error in sorted(validator.iter_errors(settings), key=lambda e: str(list(e.path))):
         yield from _describe(error, file)
 

@@ -96,7 +96,7 @@ def test_one_study_may_be_named_without_brackets():
         ),
         (
             {"set": "studies.cells.base.training.epoch=1"},
-            ["config/studies/cells.yaml", "'epoch'", "did you mean 'epochs'?"],
+            ["cells.yaml: experiments.vanilla.training", "'epoch'", "did you mean 'epochs'?"],
         ),
         (
             {"set": "studies.cells.experiments.vanilla.dataset=synthetic_flourescent"},
