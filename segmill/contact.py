@@ -82,7 +82,7 @@ def sample_tile(store: Store, i: int, tile: int = 256) -> np.ndarray:
 def displayed(image: np.ndarray) -> np.ndarray:
     """An image of (h, w, C) uint8 or uint16 stretched for the eye: (h, w, 3) uint8 RGB."""
     colours = _as_rgb(image)
-    low, high = np.percentile(colours, PERCENTILES)
+    low, high = np.percentile(image[..., :3], PERCENTILES)
     if high <= low:
         # Without contrast there is nothing to stretch: keep the place in the range of the dtype.
         low, high = 0, np.iinfo(image.dtype).max
