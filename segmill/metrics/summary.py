@@ -53,7 +53,7 @@ def summarise(
     Returns
     -------
     One row per figure, columns ``metric``; ``value``, ``low``, ``high`` (pooled); ``image_mean``,
-    ``image_mean_low``, ``image_mean_high``; ``n_images``, in how many images it is defined. Figures,
+    ``image_mean_low``, ``image_mean_high``; ``images``, in how many images it is defined. Figures,
     as far as the table has their columns: ``iou_foreground``, ``iou_<class>``, ``miou`` (mean over
     the classes), ``seg``, ``f1_<percent>``, and ``precision``, ``recall`` and
     ``matched_iou`` (mean IoU of the matched pairs) at the least threshold. All are shares in
@@ -82,7 +82,7 @@ def summarise(
         ends = [end[first : first + m] for end in found]
         estimate = prefix.removesuffix("_") or "value"
         result |= dict(zip((estimate, f"{prefix}low", f"{prefix}high"), ends, strict=True))
-    return pd.DataFrame(result | {"n_images": defined.sum(axis=0)})
+    return pd.DataFrame(result | {"images": defined.sum(axis=0)})
 
 
 def _figures(table: pd.DataFrame) -> _Figures:

@@ -45,7 +45,7 @@ def test_pooled_and_mean_of_images():
     assert (value["precision"], value["recall"]) == (pytest.approx(5 / 6), 1)
     assert value["matched_iou"] == pytest.approx(3.75 / 5)
     # Image c has nothing to judge: it changes no figure and is not counted.
-    assert (figures["n_images"] == 2).all()
+    assert (figures["images"] == 2).all()
 
 
 def test_order_of_the_figures():
