@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -59,3 +60,21 @@ def test_locks_are_disjoint():
 @pytest.mark.parametrize("pinned", [{}, {"torch": Version("1.0")}])
 def test_unmet_names_missing_and_outdated(pinned):
     assert unmet(["torch==2.13.0"], pinned) == ["torch==2.13.0"]
+
+
+# Where conda-forge has another name; Snakemake itself runs outside its environments.
+CONDA_NAMES = {"opencv-python-headless": "py-opencv", "torch": "pytorch-{kind}"}
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_conda_environments_have_the_same_bounds(kind):
+    listed = yaml.safe_load((ROOT / "envs" / f"{kind}.yaml").read_text())["dependencies"]
+    wanted = [
+        requirement
+        for requirement in map(Requirement, PROJECT["dependencies"])
+        if not requirement.name.startswith("snakemake")
+    ]
+    found = {name: set(bounds.split(",")) for name, _, bounds in (d.partition(" ") for d in listed)}
+    for requirement in wanted:
+        name = CONDA_NAMES.get(requirement.name, requirement.name).format(kind=kind)
+        assert found[name] == set(map(str, requirement.specifier)), name

@@ -54,7 +54,7 @@ NodeName=node NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=6400
 PartitionName=cpu Nodes=node Default=YES MaxTime=INFINITE OverSubscribe=NO
 PartitionName=gpu Nodes=node MaxTime=INFINITE OverSubscribe=NO
 """
-# Snakemake's job steps run srun without any SLURM_* variable: real clusters have their configuration
+# Snakemake's job steps run srun without SLURM_* variables: real clusters have their configuration
 # in /etc/slurm, here this stands before the real srun on the path.
 SRUN = """\
 #!/bin/sh

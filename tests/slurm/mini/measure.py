@@ -1,10 +1,9 @@
+# ruff: noqa: F821
 """Compare with a reference that may be absent; the log holds whatever goes wrong."""
 
 import logging
 import sys
 from pathlib import Path
-
-from snakemake.script import snakemake
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 try:

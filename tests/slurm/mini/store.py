@@ -1,3 +1,4 @@
+# ruff: noqa: F821
 """Write a small store, as slowly as asked."""
 
 import time
@@ -5,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from snakemake.script import snakemake
 
 from segmill.store import FieldSpec, Sample, StorePlan, write_store
 

@@ -1,3 +1,4 @@
+# ruff: noqa: F821
 """Add the numbers 0 .. steps-1, one every quarter of a second; SIGTERM writes a checkpoint."""
 
 import json
@@ -7,8 +8,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-
-from snakemake.script import snakemake
 
 STEP_SECONDS = 0.25
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
