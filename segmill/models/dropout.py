@@ -50,6 +50,10 @@ class AdditiveGaussianNoise(_Noise):
         return x + self.rate * torch.randn_like(x)
 
 
+# All layers whose output is a matter of chance in training.
+NOISES = (nn.Dropout, nn.Dropout2d, GaussianDropout, AdditiveGaussianNoise)
+
+
 def dropout(kind: str, rate: float) -> nn.Module:
     """A layer of noise.
 
