@@ -72,7 +72,7 @@ def segment_cells(image: np.ndarray, options: WatershedOptions) -> Segmentation:
     foreground, reason = _foreground(grey, options)
     if reason:
         return Segmentation(empty, reason)
-    distance = cv2.distanceTransform(_framed(foreground), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = features.distance_to_background(_framed(foreground))
     distance = features.blur(distance[1:-1, 1:-1], options.distance_smoothing)
     markers = _markers(distance, foreground, options)
     labels = watershed(-distance, markers, mask=foreground, connectivity=2).astype(np.int32)
@@ -127,7 +127,7 @@ def _cleaned(foreground: np.ndarray, o: WatershedOptions) -> np.ndarray:
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(o.opening))
     if o.erosion:
         # The edge of the image is no outline: a cell cut by it is not eroded there.
-        mask = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > o.erosion
+        mask = features.distance_to_background(mask) > o.erosion
     return mask.astype(bool)
 
 

@@ -55,6 +55,16 @@ def test_small_grey_opening_is_scipys(image):
     np.testing.assert_allclose(found[inner], expected[inner], atol=1e-3)
 
 
+def test_distances_are_scipys_wherever_the_mask_lies_in_memory(image):
+    mask = (image > 290).astype(np.uint8)
+    expected = ndimage.distance_transform_edt(mask).astype(np.float32)
+    for shift in range(16):
+        memory = np.zeros(mask.size + 64, np.uint8)
+        shifted = memory[shift : shift + mask.size].reshape(mask.shape)
+        shifted[...] = mask
+        np.testing.assert_array_equal(features.distance_to_background(shifted), expected)
+
+
 def test_contrast_of_noise_is_below_that_of_cells():
     rng = generator(2, "contrast")
     noise = rng.normal(size=(200, 200))

@@ -1,5 +1,6 @@
 import logging
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,6 +77,19 @@ def test_the_opposite_polarity_finds_the_same():
     found = watershed_instances(image, polarity="bright")
     np.testing.assert_array_equal(found, watershed_instances(inverted, polarity="dark"))
     assert found.max() >= 2
+
+
+def test_the_result_does_not_depend_on_memory_or_threads():
+    image = cells(6, 5, height=96, width=96, density_per_mm2=1200).image
+    expected = watershed_instances(image)
+    kept, threads = [], cv2.getNumThreads()
+    try:
+        for attempt in range(20):
+            kept.append(np.zeros(1000 + 13 * attempt, np.uint8))
+            cv2.setNumThreads(1 + attempt % 4)
+            np.testing.assert_array_equal(watershed_instances(image.copy()), expected)
+    finally:
+        cv2.setNumThreads(threads)
 
 
 @settings(max_examples=10, deadline=None)

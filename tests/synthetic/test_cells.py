@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,12 @@ def test_a_sample_is_decided_by_seed_and_index(modality):
     first, again = (cells(7, 3, modality, **SMALL) for _ in range(2))
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, again.arrays()[name])
+    threads = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(3)
+        np.testing.assert_array_equal(first.image, cells(7, 3, modality, **SMALL).image)
+    finally:
+        cv2.setNumThreads(threads)
     assert not np.array_equal(first.image, cells(7, 4, modality, **SMALL).image)
     assert not np.array_equal(first.image, cells(8, 3, modality, **SMALL).image)
 
