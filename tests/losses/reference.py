@@ -1,0 +1,95 @@
+"""The losses by their definitions, in numpy float64, one annotated pixel after the other."""
+
+import numpy as np
+import torch
+
+
+def loss_by_definition(name: str, options: dict, prediction: torch.Tensor, truth: dict) -> float:
+    """The value of a loss; `prediction` (B, K, H, W), `truth` with every entry."""
+    z = prediction.double().numpy()
+    arrays = {key: value.numpy() for key, value in truth.items()}
+    arrays["pixels"] = [tuple(index) for index in np.argwhere(~arrays["ignore"])]
+    return {
+        "cross_entropy": cross_entropy,
+        "weighted_cross_entropy": weighted_cross_entropy,
+        "mse": squared_error,
+        "mse_tv": squared_error_and_variation,
+        "focal": focal,
+        "dice": dice,
+        "jaccard": jaccard,
+    }[name](z, arrays, **options)
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+
+
+def onehot(z, truth):
+    return np.arange(z.shape[1])[:, None, None] == truth["semantic"][:, None]
+
+
+def notions(z, truth):
+    return truth["notions"][:, None] >> np.arange(z.shape[1])[:, None, None] & 1
+
+
+def weighted_cross_entropy(z, truth, weight=None):
+    weight = truth["weight"].astype(np.float64) if weight is None else weight
+    total = 0
+    for b, y, x in truth["pixels"]:
+        total -= weight[b, y, x] * np.log(softmax(z)[b, truth["semantic"][b, y, x], y, x])
+    return total / len(truth["pixels"])
+
+
+def cross_entropy(z, truth):
+    return weighted_cross_entropy(z, truth, np.ones(truth["weight"].shape))
+
+
+def squared_error(z, truth, **options):
+    value, target = z, truth["target"]
+    if options.get("truth") == "semantic":
+        value, target = softmax(z), onehot(z, truth)
+    return np.mean([(value[b, :, y, x] - target[b, :, y, x]) ** 2 for b, y, x in truth["pixels"]])
+
+
+def squared_error_and_variation(z, truth, alpha):
+    variation = 0
+    for b, y, x in truth["pixels"]:
+        for neighbour in ((b, y + 1, x), (b, y, x + 1)):
+            if neighbour in truth["pixels"]:
+                _, row, column = neighbour
+                variation += np.abs(z[b, :, y, x] - z[b, :, row, column]).sum()
+    return squared_error(z, truth) + alpha * variation / z.shape[0] / z.shape[1]
+
+
+def focal(z, truth, gamma=2.0, weights=None):
+    given = np.where(notions(z, truth), 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z)))
+    cost = -((1 - given) ** gamma) * np.log(given)
+    of_notions = np.mean([cost[b, :, y, x] for b, y, x in truth["pixels"]], axis=0)
+    return np.average(of_notions, weights=weights)
+
+
+def dice(z, truth, smooth=1.0, **options):
+    return 1 - np.mean(
+        [(2 * both + smooth) / (p + t + smooth) for both, p, t in _sums(z, truth, **options)]
+    )
+
+
+def jaccard(z, truth, smooth=1.0, **options):
+    return 1 - np.mean(
+        [(both + smooth) / (p + t - both + smooth) for both, p, t in _sums(z, truth, **options)]
+    )
+
+
+def _sums(z, truth, activation="softmax", background=True, per_image=False):
+    """(in both, predicted, true) of each class and group of images."""
+    if activation == "sigmoid":
+        share, mask = 1 / (1 + np.exp(-z)), notions(z, truth)
+    else:
+        share, mask = softmax(z), onehot(z, truth)
+    images = range(len(z))
+    for group in [[b] for b in images] if per_image else [list(images)]:
+        for k in range(0 if background else 1, z.shape[1]):
+            chosen = [(b, k, y, x) for b, y, x in truth["pixels"] if b in group]
+            p = np.array([share[index] for index in chosen])
+            t = np.array([float(mask[index]) for index in chosen])
+            yield (p * t).sum(), p.sum(), t.sum()
