@@ -24,72 +24,72 @@ def softmax(z):
     return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
 
 
-def onehot(z, truth):
-    return np.arange(z.shape[1])[:, None, None] == truth["semantic"][:, None]
+def onehot(z, arrays):
+    return np.arange(z.shape[1])[:, None, None] == arrays["semantic"][:, None]
 
 
-def notions(z, truth):
-    return truth["notions"][:, None] >> np.arange(z.shape[1])[:, None, None] & 1
+def notions(z, arrays):
+    return arrays["notions"][:, None] >> np.arange(z.shape[1])[:, None, None] & 1
 
 
-def weighted_cross_entropy(z, truth, weight=None):
-    weight = truth["weight"].astype(np.float64) if weight is None else weight
+def weighted_cross_entropy(z, arrays, weight=None):
+    weight = arrays["weight"].astype(np.float64) if weight is None else weight
     total = 0
-    for b, y, x in truth["pixels"]:
-        total -= weight[b, y, x] * np.log(softmax(z)[b, truth["semantic"][b, y, x], y, x])
-    return total / len(truth["pixels"])
+    for b, y, x in arrays["pixels"]:
+        total -= weight[b, y, x] * np.log(softmax(z)[b, arrays["semantic"][b, y, x], y, x])
+    return total / len(arrays["pixels"])
 
 
-def cross_entropy(z, truth):
-    return weighted_cross_entropy(z, truth, np.ones(truth["weight"].shape))
+def cross_entropy(z, arrays):
+    return weighted_cross_entropy(z, arrays, np.ones(arrays["weight"].shape))
 
 
-def squared_error(z, truth, **options):
-    value, target = z, truth["target"]
-    if options.get("truth") == "semantic":
-        value, target = softmax(z), onehot(z, truth)
-    return np.mean([(value[b, :, y, x] - target[b, :, y, x]) ** 2 for b, y, x in truth["pixels"]])
+def squared_error(z, arrays, truth="target"):
+    value, target = z, arrays["target"]
+    if truth == "semantic":
+        value, target = softmax(z), onehot(z, arrays)
+    return np.mean([(value[b, :, y, x] - target[b, :, y, x]) ** 2 for b, y, x in arrays["pixels"]])
 
 
-def squared_error_and_variation(z, truth, alpha):
+def squared_error_and_variation(z, arrays, alpha):
     variation = 0
-    for b, y, x in truth["pixels"]:
+    for b, y, x in arrays["pixels"]:
         for neighbour in ((b, y + 1, x), (b, y, x + 1)):
-            if neighbour in truth["pixels"]:
+            if neighbour in arrays["pixels"]:
                 _, row, column = neighbour
                 variation += np.abs(z[b, :, y, x] - z[b, :, row, column]).sum()
-    return squared_error(z, truth) + alpha * variation / z.shape[0] / z.shape[1]
+    return squared_error(z, arrays) + alpha * variation / z.shape[0] / z.shape[1]
 
 
-def focal(z, truth, gamma=2.0, weights=None):
-    given = np.where(notions(z, truth), 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z)))
+def focal(z, arrays, gamma=2.0, weights=None):
+    given = np.where(notions(z, arrays), 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z)))
     cost = -((1 - given) ** gamma) * np.log(given)
-    of_notions = np.mean([cost[b, :, y, x] for b, y, x in truth["pixels"]], axis=0)
+    of_notions = np.mean([cost[b, :, y, x] for b, y, x in arrays["pixels"]], axis=0)
     return np.average(of_notions, weights=weights)
 
 
-def dice(z, truth, smooth=1.0, **options):
+def dice(z, arrays, smooth=1.0, **options):
     return 1 - np.mean(
-        [(2 * both + smooth) / (p + t + smooth) for both, p, t in _sums(z, truth, **options)]
+        [(2 * both + smooth) / (p + t + smooth) for both, p, t in _sums(z, arrays, **options)]
     )
 
 
-def jaccard(z, truth, smooth=1.0, **options):
+def jaccard(z, arrays, smooth=1.0, **options):
     return 1 - np.mean(
-        [(both + smooth) / (p + t - both + smooth) for both, p, t in _sums(z, truth, **options)]
+        [(both + smooth) / (p + t - both + smooth) for both, p, t in _sums(z, arrays, **options)]
     )
 
 
-def _sums(z, truth, activation="softmax", background=True, per_image=False):
+def _sums(z, arrays, activation="softmax", background=True, per_image=False):
     """(in both, predicted, true) of each class and group of images."""
     if activation == "sigmoid":
-        share, mask = 1 / (1 + np.exp(-z)), notions(z, truth)
+        share, mask = 1 / (1 + np.exp(-z)), notions(z, arrays)
     else:
-        share, mask = softmax(z), onehot(z, truth)
+        share, mask = softmax(z), onehot(z, arrays)
     images = range(len(z))
     for group in [[b] for b in images] if per_image else [list(images)]:
         for k in range(0 if background else 1, z.shape[1]):
-            chosen = [(b, k, y, x) for b, y, x in truth["pixels"] if b in group]
+            chosen = [(b, k, y, x) for b, y, x in arrays["pixels"] if b in group]
             p = np.array([share[index] for index in chosen])
             t = np.array([float(mask[index]) for index in chosen])
             yield (p * t).sum(), p.sum(), t.sum()
