@@ -30,3 +30,9 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove what writes that were interrupted by a kill left in a folder of one writer."""
+    for path in Path(folder).glob(".*.tmp"):
+        path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segmill.atomic import write_atomically
+from segmill.atomic import remove_leftovers, write_atomically
 from segmill.models.bundle import read_plain
 from segmill.progress import log
 
@@ -58,6 +58,7 @@ class Checkpoints:
         """Remember the weights that a network has now as those of an epoch."""
         state = model.state_dict()
         self.kept[epoch] = {name: t.detach().cpu().clone() for name, t in state.items()}
+        self._written.discard(epoch)
 
     def retain(self, epochs: set[int]) -> None:
         """Forget the weights of all other epochs."""
@@ -72,6 +73,7 @@ class Checkpoints:
         wanted = {self._weights_path(epoch) for epoch in self.kept}
         for stale in set(self.folder.glob("epoch*.pt")) - wanted:
             stale.unlink()
+        remove_leftovers(self.folder)
         self._written = set(self.kept)
         self._last = time.monotonic()
 

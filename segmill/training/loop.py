@@ -99,7 +99,7 @@ def train(
             schedule=Schedule(config.schedule, config.epochs),
             processes=processes,
             checkpoints=Checkpoints(Path(checkpoint_dir), identity, config.checkpoint_minutes),
-            run=RunFolder(run_dir, config.tensorboard and processes.is_first),
+            run=RunFolder(run_dir, config.tensorboard),
             signals=signals,
         )
         state = session.checkpoints.load() if resume else None
@@ -107,7 +107,8 @@ def train(
             session.restore(state)
             log.info("resumed in epoch %d, step %d", session.progress.epoch, session.progress.step)
         resumed_at = session.progress.step
-        session.run.start_curves(session.progress.history)
+        if processes.is_first:
+            session.run.start_curves(session.progress.history)
 
         # ------------------------------------------------------------------ the epochs
         train_reader = ReadAhead(train_maker, threads, config.read_ahead)

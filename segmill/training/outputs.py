@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from segmill.atomic import write_atomically
+from segmill.atomic import remove_leftovers, write_atomically
 from segmill.models.bundle import ModelBundle, save_model
 from segmill.training.checkpoint import Weights
 from segmill.training.progress import Progress, Sums
@@ -60,7 +60,8 @@ class RunFolder:
         after its last checkpoint.
         """
         folder = self.path / "tensorboard"
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder)
         if self._tensorboard:
             from torch.utils.tensorboard import SummaryWriter  # slow to import
 
@@ -102,6 +103,7 @@ class RunFolder:
         buffer = io.BytesIO()
         torch.save(snapshots, buffer)
         write_atomically(self.path / "snapshots.pt", buffer.getvalue())
+        remove_leftovers(self.path)
 
     def close(self) -> None:
         """Finish the curves."""

@@ -78,10 +78,7 @@ class Session:
         sums.seconds += now - self._clock
         self._clock = now
 
-    def _refuse(
-        self, step: int, ids: list[str], loss: float, norm: float, validation: bool
-    ) -> None:
-        phase = "validation" if validation else "training"
+    def _refuse(self, step: int, ids: list[str], loss: float, norm: float, phase: str) -> None:
         rank = f"_rank{self.processes.rank}" if self.processes.count > 1 else ""
         path = self.run.path / f"non_finite{rank}.json"
         report = {
@@ -97,7 +94,7 @@ class Session:
         kept = f"the last good checkpoint is {checkpoint}" if checkpoint.exists() else "none saved"
         raise TrainingError(
             f"{phase} loss {loss} with a gradient of norm {norm} in epoch {self.progress.epoch}, "
-            f"step {step}, samples {', '.join(ids)} (listed in {path}); {kept}"
+            f"step {step}; samples {', '.join(ids)} (listed in {path}); {kept}"
         )
 
     # --- saving -----------------------------------------------------------------------------------
