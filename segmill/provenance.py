@@ -51,6 +51,15 @@ def code_hash(*modules: str, without: Collection[str] = ()) -> str:
     return digest.hexdigest()
 
 
+def files_hash(folder: str) -> str:
+    """Digest of the files in a folder of the package that are no Python, such as templates."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted((PACKAGE / folder).rglob("*")):
+        if path.is_file() and path.suffix not in (".py", ".pyc"):
+            digest.update(f"{path.name}:{path.stat().st_size};".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 @cache
 def registered(package: str) -> dict[str, str]:
     """Modules of a package by the names that they ``@register("name", ...)``."""

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from segmill.config import Config
-from segmill.provenance import code_hash, registered
+from segmill.provenance import code_hash, files_hash, registered
 
 # Stage -> modules whose code its result depends on; a change there runs the stage again.
 CODE = {
@@ -29,10 +29,15 @@ CODE = {
 CLASSICAL = "classical/"
 
 
+# Stages whose result also depends on the templates of the pages.
+TEMPLATED = ("tables", "report")
+
+
 @cache
 def stage_code(stage: str) -> str:
-    """Digest of the library code behind a stage."""
-    return code_hash(*CODE[stage])
+    """Digest of the library code behind a stage, templates included."""
+    code = code_hash(*CODE[stage])
+    return code + files_hash("report/templates") if stage in TEMPLATED else code
 
 
 def dataset_table(dataset: str) -> str:
