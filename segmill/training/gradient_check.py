@@ -144,14 +144,18 @@ def _complaint(comparison: _Comparison, precision: Precision, found: GradientErr
 
 
 def relative_errors(found: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, float]:
-    """||found - expected|| / ||expected|| of each tensor, small tensors judged as `FLOOR` says."""
+    """||found - expected|| / ||expected|| of each tensor; one that was not found counts as zero.
+
+    Small tensors are judged as `FLOOR` says; what is not finite has an infinite error.
+    """
     count = sum(g.numel() for g in expected.values())
     squares = sum(float(g.double().square().sum()) for g in expected.values())
     floor = FLOOR * (squares / count) ** 0.5
     errors = {}
     for name, gradient in expected.items():
         norm = max(float(gradient.double().norm()), floor * gradient.numel() ** 0.5)
-        difference = float((found[name] - gradient).double().norm())
+        other = found.get(name, torch.zeros_like(gradient))
+        difference = float((other - gradient).double().norm())
         if difference == 0:
             errors[name] = 0.0
         else:

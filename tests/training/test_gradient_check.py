@@ -28,7 +28,7 @@ def noise():
 class WrongInHalf(torch.autograd.Function):
     """Identity whose gradient is off by `factor` for half-precision values."""
 
-    factor = 1.8
+    factor = 1.85
 
     @staticmethod
     def forward(ctx, x):
@@ -80,7 +80,7 @@ def test_a_wrong_gradient_is_named_with_its_error_and_the_cure():
     assert "expected a relative error of at most 0.25" in message
     assert "first.weight: 0.8" in message
     assert "first.bias: 0.8" in message
-    assert "last" not in message
+    assert "last.weight" not in message
     assert message.endswith("set precision.dtype to float32")
 
 
@@ -109,7 +109,7 @@ def test_plain_float32_is_the_reference_and_costs_nothing():
 
 def test_the_tolerance_can_be_set():
     found = check_gradients(Faulty(), noise, ENTROPY, Precision("bf16"), tolerance=1.0)
-    assert found.worst == pytest.approx(0.8, abs=0.02)
+    assert found.worst == pytest.approx(0.85, abs=0.02)
     assert not found.wrong
 
 
@@ -153,5 +153,5 @@ def test_a_parameter_that_is_lost_is_an_error():
             halves = self.used(x)
             return halves + self.lost(x) if halves.dtype == torch.float32 else halves
 
-    with pytest.raises(TrainingError, match=r"lost\.weight: inf"):
+    with pytest.raises(TrainingError, match=r"lost\.weight: 1\n"):
         check_gradients(Forgetful(), noise, ENTROPY, Precision("bf16"))
