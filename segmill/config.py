@@ -5,7 +5,6 @@ laid over the rest of the file; ``--config set="studies.cells.base.training.batc
 over that. The result is validated against ``workflow/schemas``; all offences are named at once.
 """
 
-import copy
 import difflib
 import json
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ import yaml
 from segmill.errors import ConfigError
 
 PRESETS = ("smoke", "demo", "full")
+# The same YAML, read several times faster where PyYAML was built with libyaml.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Kind of file -> its folder under config/ and its schema under workflow/schemas/.
 KINDS = {
     "datasets": "dataset",
@@ -58,6 +59,7 @@ class Config:
     recipes: dict[str, dict] = field(default_factory=dict)
     classical: dict[str, dict] = field(default_factory=dict)
     studies: dict[str, dict] = field(default_factory=dict)
+    _merged: dict[tuple[str, str], dict] = field(default_factory=dict, repr=False, compare=False)
 
     def experiments(self, study: str) -> list[str]:
         """Names of the experiments of a study that the current preset runs."""
@@ -65,9 +67,14 @@ class Config:
         return list(settings["run"].get("experiments") or settings["experiments"])
 
     def experiment(self, study: str, name: str) -> dict:
-        """Complete settings of one experiment: the study's base with its own laid over."""
-        settings = self.studies[study]
-        return merge(settings["base"], settings["experiments"][name])
+        """Complete settings of one experiment: the study's base with its own laid over.
+
+        Planning asks for the same experiment many times: all get the same mapping, to be read only.
+        """
+        if (study, name) not in self._merged:
+            settings = self.studies[study]
+            self._merged[study, name] = merge(settings["base"], settings["experiments"][name])
+        return self._merged[study, name]
 
     def seeds(self, study: str) -> list[int]:
         """Training seeds of a study."""
@@ -78,11 +85,12 @@ def merge(base: dict, over: dict) -> dict:
     """`base` with `over` laid over it, key by key at every depth; neither is changed.
 
     A mapping given as ``null`` replaces the whole mapping below it; a list replaces a list.
+    What only one of them has is not copied: the result is there to be read.
     """
-    merged = copy.deepcopy(base)
+    merged = dict(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if both else copy.deepcopy(value)
+        merged[key] = merge(merged[key], value) if both else value
     return merged
 
 
@@ -155,7 +163,7 @@ def _read_all(root: Path, config: Config, overrides: dict) -> Iterator[str]:
         for name, path in files.items():
             shown = path.relative_to(root)
             try:
-                raw = yaml.safe_load(path.read_text())
+                raw = yaml.load(path.read_text(), Loader=LOADER)
             except yaml.YAMLError as error:
                 yield f"{shown}: not readable as YAML: {error}"
                 continue
@@ -188,8 +196,8 @@ def _block_offences(schemas: Path, config: Config) -> Iterator[str]:
     for study, settings in config.studies.items():
         if not isinstance(settings.get("base"), dict):
             continue  # the schema of the study has said so
-        for name, own in (settings.get("experiments") or {}).items():
-            merged = merge(settings["base"], own)
+        for name in settings.get("experiments") or {}:
+            merged = config.experiment(study, name)
             for block in BLOCKS:
                 file = f"config/studies/{study}.yaml: experiments.{name}.{block}"
                 found = merged.get(block) or {}
@@ -257,8 +265,8 @@ def _study_problems(config: Config, study: str) -> Iterator[str]:
     for method in settings.get("classical") or []:
         if method not in config.classical:
             yield f"{file}: classical: {_unknown('method', method, config.classical)}"
-    for name, own in defined.items():
-        merged = merge(settings["base"], own)
+    for name in defined:
+        merged = config.experiment(study, name)
         for key, legal in (("dataset", config.datasets), ("recipe", config.recipes)):
             if merged.get(key) not in legal:
                 problem = _unknown(key, str(merged.get(key)), legal)

@@ -40,6 +40,14 @@ def stage_code(stage: str) -> str:
     return code + files_hash("report/templates") if stage in TEMPLATED else code
 
 
+@cache
+def network_code(stage: str, network: str) -> str:
+    """Digest of the code behind a stage that uses one network, without all other networks."""
+    networks = registered("segmill.models")
+    others = set(networks.values()) - {networks.get(network)}
+    return code_hash(*CODE[stage], without=others)
+
+
 def dataset_table(dataset: str) -> str:
     """Table of the store of a dataset."""
     return f"results/stores/{dataset}.parquet"
@@ -144,10 +152,8 @@ class Lookup:
 
     def network_code(self, stage: str, study: str, experiment: str) -> str:
         """Digest of the code of a stage with the network of an experiment, without the others."""
-        name = self.config.experiment(study, experiment)["training"]["model"]["name"]
-        networks = registered("segmill.models")
-        others = set(networks.values()) - {networks.get(name)}
-        return code_hash(*CODE[stage], without=others)
+        training = self.config.experiment(study, experiment)["training"]
+        return network_code(stage, training["model"]["name"])
 
     def threads(self, study: str, experiment: str) -> int:
         """Threads of a training: a setting of its own, as they change the last bits of sums."""
