@@ -4,6 +4,9 @@ The workflow hands descriptions (paths, settings) to its jobs; only here they be
 that one script serves every stage that makes a store.
 """
 
+import json
+from pathlib import Path
+
 from segmill.errors import ConfigError
 from segmill.store import Producer, open_store
 
@@ -39,11 +42,18 @@ def augment(store: str, recipe: dict, split: str, seed: int, compression: str) -
     )
 
 
-def predict(store: str, models: list[str], split: str | None, options: dict) -> Producer:
-    """Predictions of trained networks on the samples of a store."""
+def predict(
+    store: str, models: list[str], split: str | None, options: dict, choice: str | None = None
+) -> Producer:
+    """Predictions of trained networks on the samples of a store.
+
+    `choice` is a file of options of `instances` that were chosen on validation images; they replace
+    those of `options`.
+    """
     from segmill.inference import PredictProducer
 
-    return PredictProducer(models, open_store(store), split, **options)
+    chosen = {"instances": json.loads(Path(choice).read_text())} if choice else {}
+    return PredictProducer(models, open_store(store), split, **{**options, **chosen})
 
 
 STAGES = {

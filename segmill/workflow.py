@@ -18,6 +18,7 @@ CODE = {
     "augment": ("segmill.augment", "segmill.store"),
     "train": ("segmill.training", "segmill.models", "segmill.losses"),
     "predict": ("segmill.inference",),
+    "choose": ("segmill.metrics.postprocessing",),
     "evaluate": ("segmill.metrics",),
     "tables": ("segmill.report.tables", "segmill.metrics.summary"),
     "figures": ("segmill.report.figures",),
@@ -134,15 +135,34 @@ class Lookup:
             "split": "test",
         }
 
-    def prediction_producer(self, study: str, experiment: str, seed: str, dataset: str) -> dict:
-        """Description of the prediction of one trained network on the test images of a dataset."""
+    def prediction_producer(
+        self, study: str, experiment: str, seed: str, dataset: str, split: str = "test"
+    ) -> dict:
+        """Description of the prediction of one trained network on a split of a dataset."""
+        choice = self.choice_inputs(study, experiment, seed, dataset) if split == "test" else []
         return {
             "stage": "predict",
             "store": dataset_table(dataset),
             "models": [f"{run_folder(study, experiment, seed)}/model.pt"],
-            "split": "test",
-            "options": self.config.experiment(study, experiment).get("prediction") or {},
+            "split": split,
+            "options": self.prediction(study, experiment),
+            "choice": choice[0] if choice else None,
         }
+
+    def prediction(self, study: str, experiment: str) -> dict:
+        """How the network of an experiment is applied."""
+        settings = self.config.experiment(study, experiment).get("prediction") or {}
+        return {key: value for key, value in settings.items() if key != "choose"}
+
+    def choice(self, study: str, experiment: str) -> dict | None:
+        """What is tried on validation images to make objects of scores, if anything."""
+        return (self.config.experiment(study, experiment).get("prediction") or {}).get("choose")
+
+    def choice_inputs(self, study: str, experiment: str, seed: str, dataset: str) -> list[str]:
+        """File of the options that were chosen on validation images, if any were to be chosen."""
+        if not self.choice(study, experiment):
+            return []
+        return [f"results/predictions/{study}/{experiment}/seed{seed}/{dataset}.choice.json"]
 
     # --- trainings --------------------------------------------------------------------------------
 
@@ -252,8 +272,7 @@ class Lookup:
             settings["experiments"] = [name for name in settings["experiments"] if name in run]
         names = settings.get("experiments") or [settings.get("experiment")]
         if settings["kind"] == "stages":
-            own = self.config.experiment(study, settings["experiment"])
-            settings["prediction"] = own.get("prediction") or {}
+            settings["prediction"] = self.prediction(study, settings["experiment"])
         settings["labels"] = {name: self.label(study, name) for name in names if name}
         settings["seeds"] = self.config.seeds(study)
         return settings

@@ -5,6 +5,9 @@ rule prediction:
     input:
         model="results/runs/{study}/{experiment}/seed{seed}/model.pt",
         store="results/stores/{dataset}.parquet",
+        choice=lambda wc: LOOK.choice_inputs(
+            wc.study, wc.experiment, wc.seed, wc.dataset
+        ),
     output:
         "results/predictions/{study}/{experiment}/seed{seed}/{dataset}.parquet",
     log:
@@ -27,6 +30,50 @@ rule prediction:
         "Predicting {wildcards.dataset} by {wildcards.study}/{wildcards.experiment}, seed {wildcards.seed}"
     script:
         "../../scripts/store.py"
+
+
+use rule prediction as validation_prediction with:
+    input:
+        model="results/runs/{study}/{experiment}/seed{seed}/model.pt",
+        store="results/stores/{dataset}.parquet",
+    output:
+        "results/predictions/{study}/{experiment}/seed{seed}/{dataset}.val.parquet",
+    log:
+        "logs/predictions/{study}/{experiment}/seed{seed}/{dataset}.val.log",
+    benchmark:
+        "results/benchmarks/validation_prediction/{study}/{experiment}/seed{seed}/{dataset}.tsv"
+    params:
+        producer=lambda wc: LOOK.prediction_producer(
+            wc.study, wc.experiment, wc.seed, wc.dataset, "val"
+        ),
+        store="results/predictions/{study}/{experiment}/seed{seed}/{dataset}.val.zarr",
+        code=lambda wc: LOOK.network_code("predict", wc.study, wc.experiment),
+
+
+rule choose_instances:
+    input:
+        prediction="results/predictions/{study}/{experiment}/seed{seed}/{dataset}.val.parquet",
+        truth="results/stores/{dataset}.parquet",
+    output:
+        choice="results/predictions/{study}/{experiment}/seed{seed}/{dataset}.choice.json",
+        tried="results/predictions/{study}/{experiment}/seed{seed}/{dataset}.choice.csv",
+    log:
+        "logs/predictions/{study}/{experiment}/seed{seed}/{dataset}.choice.log",
+    benchmark:
+        "results/benchmarks/choose_instances/{study}/{experiment}/seed{seed}/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        choose=lambda wc: LOOK.choice(wc.study, wc.experiment),
+        instances=lambda wc: LOOK.prediction(wc.study, wc.experiment).get("instances"),
+        code=stage_code("choose"),
+    message:
+        "Choosing how scores of {wildcards.study}/{wildcards.experiment} become objects"
+    script:
+        "../../scripts/choose_instances.py"
 
 
 rule predict:
