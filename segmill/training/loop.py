@@ -17,10 +17,12 @@ from segmill.training.config import TrainingConfig
 from segmill.training.data import BatchMaker, ReadAhead
 from segmill.training.distributed import Processes
 from segmill.training.epochs import finish_epoch, train_epoch, validate
+from segmill.training.gradient_check import check_gradients
 from segmill.training.metrics import task_of
 from segmill.training.numerics import device_type, numerics
 from segmill.training.optimizers import build_optimizer
 from segmill.training.outputs import RunFolder, history_row
+from segmill.training.precision import Precision, resolve
 from segmill.training.progress import Progress
 from segmill.training.schedule import Schedule
 from segmill.training.session import Session
@@ -90,7 +92,7 @@ def train(
         # ------------------------------------------------------------------ the network
         device = torch.device(kind, processes.local_rank) if kind == "cuda" else torch.device(kind)
         model = initial_model(config, train_store)
-        stepper = build_stepper(config, model, device, processes)
+        stepper = build_stepper(config, model, train_maker, device, processes)
 
         # ------------------------------------------------------------------ its own checkpoint
         identity = identity_of(config, train_store, validation_store)
@@ -161,21 +163,30 @@ def _shares(stream: Stream, processes: Processes) -> Callable[[int], np.ndarray]
 def build_stepper(
     config: TrainingConfig,
     model: torch.nn.Module,
+    maker: BatchMaker,
     device: torch.device,
     processes: Processes,
 ) -> Stepper:
-    """Put the network on its device and build what trains it."""
-    model = config.precision.prepare(model.to(device))
+    """Put the network on its device and build what trains it, its gradients checked."""
+    model = model.to(device)
+    loss = losses.build(config.loss.name, **config.loss.options).to(device)
+    precision = resolve(config.precision, model, device)
+
+    def two_samples() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        batch = maker(np.arange(min(2, len(maker.store)))).to(device, Precision())
+        return batch.image, batch.truth
+
+    check_gradients(model, two_samples, loss, precision)
+    precision.prepare(model)
+    optimizer = config.optimizer
     return Stepper(
         model=model,
         wrapped=processes.wrap(model, device),
-        loss=losses.build(config.loss.name, **config.loss.options).to(device),
+        loss=loss,
         task=task_of(config.needs),
-        optimizer=build_optimizer(
-            config.optimizer.name, model.parameters(), config.optimizer.options
-        ),
-        scaler=config.precision.scaler(device),
-        precision=config.precision,
+        optimizer=build_optimizer(optimizer.name, model.parameters(), optimizer.options),
+        scaler=precision.scaler(device),
+        precision=precision,
         device=device,
         processes=processes,
         pieces=config.accumulate,

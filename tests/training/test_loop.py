@@ -11,6 +11,7 @@ from segmill.losses.base import Loss
 from segmill.models.bundle import load_model, read_plain
 from segmill.training import TrainingConfig, loop
 from segmill.training.setup import check_data
+from segmill.weights import weight_map
 from tests.training.shards import block, run, shards
 
 
@@ -60,8 +61,6 @@ def test_the_recorded_loss_is_the_one_of_the_written_network(tmp_path):
     bundle = load_model(tmp_path / "a" / "run" / "last.pt")
     _, store = shards(tmp_path)
     losses, both, either = [], 0, 0
-    from segmill.weights import weight_map
-
     for i in range(len(store)):
         image = (store.image(i)[..., 0] / 255 - bundle.mean[0]) / bundle.std[0]
         with torch.no_grad():
@@ -220,3 +219,25 @@ def test_a_limit_on_threads_that_would_hang_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
     with pytest.raises(TrainingError, match=r"OMP_THREAD_LIMIT: expected at least 2 .* found 1"):
         run(tmp_path, "a", threads=2)
+
+
+def test_half_precision_with_another_layout_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    precision = {"dtype": "bf16", "channels_last": True}
+    wide = {"name": "unet_compressed", "options": {"widths": [16, 16]}}
+    settings = {"precision": precision, "model": wide, "epochs": 2, "clip_norm": 1.0}
+    run(tmp_path, "a", **settings)
+
+    class Dead(BaseException):
+        pass
+
+    def die(config, session, rows):
+        raise Dead
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "finish_epoch", die)
+        with pytest.raises(Dead):
+            run(tmp_path, "b", **settings)
+    assert run(tmp_path, "b", **settings)["resumed_at"] == 3
+    one, two = (load_model(tmp_path / n / "run" / "last.pt").model.state_dict() for n in "ab")
+    assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+    assert all(tensor.isfinite().all() for tensor in one.values())
