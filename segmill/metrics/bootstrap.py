@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri  # scipy.stats has the same, and takes long to import
 
 from segmill.random import generator
 
@@ -95,7 +95,7 @@ def _bca_tails(tails, estimate, drawn, jackknife) -> np.ndarray:
     count = np.maximum(known.sum(axis=0), 1)
     below = (known & (drawn < estimate)).sum(axis=0) + 0.5 * (drawn == estimate).sum(axis=0)
     # Half a draw from either end keeps the correction finite.
-    bias = norm.ppf(np.clip(below / count, 0.5 / count, 1 - 0.5 / count))
+    bias = ndtri(np.clip(below / count, 0.5 / count, 1 - 0.5 / count))
     left_out = np.isfinite(jackknife)
     jackknife = np.where(left_out, jackknife, 0.0)
     mean = jackknife.sum(axis=0) / np.maximum(left_out.sum(axis=0), 1)
@@ -103,8 +103,8 @@ def _bca_tails(tails, estimate, drawn, jackknife) -> np.ndarray:
     spread = (deviation**2).sum(axis=0) ** 1.5
     skew = (deviation**3).sum(axis=0)
     acceleration = np.divide(skew, 6 * spread, out=np.zeros_like(spread), where=spread > 0)
-    z = bias + norm.ppf(tails)
-    return norm.cdf(bias + z / (1 - acceleration * z))
+    z = bias + ndtri(tails)
+    return ndtr(bias + z / (1 - acceleration * z))
 
 
 def _check(values: np.ndarray, confidence: float, repeats: int, method: str) -> None:

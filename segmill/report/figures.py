@@ -1,19 +1,22 @@
-"""Figures by kind: which files each is drawn from, and the function that draws it."""
+"""Figures by kind: which files each is drawn from, and the function that draws it.
+
+Each kind imports what it needs when it is drawn: curves need no network, and importing torch would
+take most of the time of their job.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from segmill.errors import ConfigError
-from segmill.inference import Predictor
-from segmill.models.bundle import load_model, read_plain
-from segmill.report.curves import combined_curves, experiment_curves
-from segmill.report.examples import contact_sheet, elastic_example, weight_map_example
-from segmill.report.false_positives import false_positives
-from segmill.report.panels import PanelRow, rows_from_stores, truth_against_prediction
-from segmill.report.ranked import ranked_images
 from segmill.store import Store, open_store
+
+if TYPE_CHECKING:
+    from segmill.inference import Predictor
 
 Inputs = Mapping[str, str]
 
@@ -39,11 +42,15 @@ def draw(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
 
 
 def _curves(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.curves import experiment_curves
+
     histories = dict(zip(settings["seeds"], inputs["histories"], strict=True))
     experiment_curves(histories, output, title=settings["title"])
 
 
 def _curves_compared(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.curves import combined_curves
+
     seeds, waiting = settings["seeds"], list(inputs["histories"])
     histories = {}
     for name in settings["experiments"]:
@@ -54,6 +61,9 @@ def _curves_compared(settings: Mapping, inputs: Inputs, output: str | Path) -> N
 
 def _stages(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     """Predictions of the same images by the weights of several epochs."""
+    from segmill.models.bundle import read_plain
+    from segmill.report.panels import PanelRow, truth_against_prediction
+
     truths = open_store(inputs["store"])
     chosen = truths.where(split="test")[: settings.get("images", 3)]
     snapshots = read_plain(inputs["snapshots"], "snapshots of a training")
@@ -82,6 +92,9 @@ def _stages(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
 
 def _predictor(model: str, weights: dict, settings: Mapping) -> Predictor:
     """A predictor as the study predicts, with the weights of one epoch."""
+    from segmill.inference import Predictor
+    from segmill.models.bundle import load_model
+
     predictor = Predictor.load(model, **(settings.get("prediction") or {}))
     bundle = load_model(model)
     bundle.model.load_state_dict(weights)
@@ -95,6 +108,8 @@ def _predictor(model: str, weights: dict, settings: Mapping) -> Predictor:
 
 
 def _examples(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.ranked import ranked_images
+
     ranked_images(
         open_store(inputs["store"]),
         open_store(inputs["prediction"]),
@@ -106,6 +121,9 @@ def _examples(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
 
 def _false_positives(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     """The images with the most objects that no reference object matches."""
+    from segmill.report.false_positives import false_positives
+    from segmill.report.panels import rows_from_stores
+
     truths, prediction = open_store(inputs["store"]), open_store(inputs["prediction"])
     counts = pd.read_parquet(inputs["metrics"])
     worst = counts.sort_values(["fp_50", "sample_id"], ascending=[False, True])
@@ -114,12 +132,16 @@ def _false_positives(settings: Mapping, inputs: Inputs, output: str | Path) -> N
 
 
 def _elastic(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.examples import elastic_example
+
     store = open_store(inputs["store"])
     image = store.image(settings.get("sample", 0))
     elastic_example(image, output, alpha=settings["alpha"], sigma=settings["sigma"])
 
 
 def _weights(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.examples import weight_map_example
+
     store = open_store(inputs["store"])
     i = settings.get("sample", 0)
     weight_map_example(
@@ -134,6 +156,8 @@ def _weights(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
 
 
 def _samples(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.examples import contact_sheet
+
     store = open_store(inputs["store"])
     contact_sheet(store, _spread(store, settings.get("images", 8)), output, columns=4)
 
