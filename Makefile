@@ -19,7 +19,7 @@ BENCHMARKS ?= $(sort $(wildcard benchmarks/[a-z]*.py))
 # Jobs and tests find `python`, `snakemake` and `segmill` of the environment first.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help install install-dev demo test lint format bench lock clean
+.PHONY: help install install-dev demo test lint format bench docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: $(VENV_BENCH)/.installed  ## every script of benchmarks/, one after anoth
 	for script in $(BENCHMARKS); do \
 		echo "== $$script"; $(VENV_BENCH)/bin/python "$$script" $(ARGS); \
 	done
+
+docs: $(VENV)/.installed  ## rewrite config/README.md from the schemas
+	$(VENV)/bin/python -m segmill.configdocs
 
 lock: ## rewrite requirements.lock and requirements-dev.lock from pyproject.toml
 	@$(check-python)
