@@ -65,13 +65,22 @@ GRES_CONF = "NodeName=node Name=gpu Type=fake File=/dev/null\n"
 
 @dataclass(frozen=True)
 class Job:
-    """One job as Slurm recorded it; `gres` is what was asked for, such as ``gres:gpu:1``."""
+    """One job as Slurm recorded it.
+
+    `gres` is what was asked for, such as ``gres:gpu:1``; `comment` is where Snakemake writes the
+    rule and its wildcards, ``rule_NAME_wildcards_VALUES``.
+    """
 
     id: int
     state: str
     partition: str
     gres: str
-    rule: str
+    comment: str
+
+    @property
+    def rule(self) -> str:
+        """Name of the job's rule."""
+        return self.comment.removeprefix("rule_").partition("_wildcards_")[0]
 
 
 def missing_requirement() -> str | None:
@@ -150,6 +159,10 @@ class Cluster:
             lambda: self._job(job_id).state in TERMINAL_STATES, f"job {job_id}", seconds
         )
         return self._job(job_id)
+
+    def limit(self, job_id: int, minutes: int) -> None:
+        """Change the time limit of a job, running or not, as an administrator may."""
+        self._output("scontrol", "update", f"JobId={job_id}", f"TimeLimit={minutes}")
 
     def _job(self, job_id: int) -> Job:
         return next(job for job in self.jobs() if job.id == job_id)

@@ -1,4 +1,4 @@
-"""One cluster for all Slurm tests of a run; they are skipped where none can be started."""
+"""One cluster and one clone for all Slurm tests; skipped where no cluster can be started."""
 
 import shutil
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.slurm.cluster import Cluster, missing_requirement
-from tests.slurm.project import Project, copy_mini, environment
+from tests.slurm.project import Project, copy_repository, environment
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +27,16 @@ def cluster(slurm_installed):
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def project(cluster, tmp_path_factory):
+    """A clone; what one test has made there, the next need not make again."""
+    folder = tmp_path_factory.mktemp("clone")
+    copy_repository(folder)
+    return Project(folder, environment(cluster.environment, folder))
+
+
 @pytest.fixture
-def mini(cluster, tmp_path):
-    """The three-job workflow in a folder of its own."""
-    copy_mini(tmp_path / "project")
-    return Project(tmp_path / "project", environment(cluster.environment))
+def new_jobs(cluster):
+    """Return the jobs submitted since the test began, oldest first."""
+    before = {job.id for job in cluster.jobs()}
+    return lambda: [job for job in cluster.jobs() if job.id not in before]

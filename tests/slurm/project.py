@@ -1,4 +1,4 @@
-"""A copy of the repository, or of a workflow made for a test, in which `snakemake` is typed."""
+"""A copy of the repository, as a clone has it, in which `snakemake` is typed."""
 
 import shutil
 import subprocess
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# Long enough for the slowest test; a hanging run fails instead of blocking the suite.
-TIMEOUT_SECONDS = 400
+# Long enough for the slowest test on a busy machine; a hanging run fails instead of blocking all.
+TIMEOUT_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Project:
     environment: dict[str, str]
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        """Start ``snakemake ARGUMENTS`` with its whole output in ``output.txt``."""
+        """Start ``snakemake ARGUMENTS``; what it prints goes to a file."""
         with self._output.open("w") as output:
             return subprocess.Popen(
                 ["snakemake", *arguments],
@@ -32,7 +32,10 @@ class Project:
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """Return exit status and output of ``snakemake ARGUMENTS``."""
-        process = self.start(*arguments)
+        return self.finish(self.start(*arguments))
+
+    def finish(self, process: subprocess.Popen) -> tuple[int, str]:
+        """Wait for a started command; return its exit status and output."""
         try:
             status = process.wait(TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -42,25 +45,27 @@ class Project:
         return status, self.output()
 
     def output(self) -> str:
-        """Return what the last command has written so far."""
+        """Return what the last command has printed so far."""
         return self._output.read_text()
 
     def read(self, path: str) -> str:
-        """Return the text of a file of the project."""
-        return (self.folder / path).read_text()
+        """Return the text of a file of the project, empty where there is none (yet)."""
+        file = self.folder / path
+        return file.read_text() if file.exists() else ""
 
     @property
     def _output(self) -> Path:
-        return self.folder / "output.txt"
+        return self.folder.with_suffix(".output")
 
 
-def environment(base: dict[str, str]) -> dict[str, str]:
-    """Return `base` with the Python that runs the tests first on the path."""
-    return base | {"PATH": f"{Path(sys.executable).parent}:{base['PATH']}"}
+def environment(base: dict[str, str], folder: Path) -> dict[str, str]:
+    """Return `base` with the Python that runs the tests, and the library of the clone, first."""
+    path = f"{Path(sys.executable).parent}:{base['PATH']}"
+    return base | {"PATH": path, "PYTHONPATH": str(folder)}
 
 
 def copy_repository(folder: Path) -> None:
-    """Copy what git tracks, and new files that it does not ignore, as a fresh clone has them."""
+    """Copy what git tracks, and new files that it does not ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -73,11 +78,3 @@ def copy_repository(folder: Path) -> None:
         if source.exists() or source.is_symlink():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
-
-
-def copy_mini(folder: Path) -> None:
-    """Copy the three-job workflow of this folder together with the shipped profiles."""
-    shutil.copytree(ROOT / "tests/slurm/mini", folder)
-    shutil.copytree(ROOT / "workflow/profiles", folder / "workflow/profiles")
-    for link in ("profiles", "slurm"):
-        (folder / link).symlink_to((ROOT / link).readlink())
