@@ -5,7 +5,6 @@ laid over the rest of the file; ``--config set="studies.cells.base.training.batc
 over that. The result is validated against ``workflow/schemas``; all offences are named at once.
 """
 
-import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import jsonschema
 import yaml
 
 from segmill.errors import ConfigError
+from segmill.names import Named, name_problems, unknown
 
 PRESETS = ("smoke", "demo", "full")
 # The same YAML, read several times faster where PyYAML was built with libyaml.
@@ -29,15 +29,6 @@ KINDS = {
 }
 # Blocks of an experiment with a schema of their own, applied once base and experiment are merged.
 BLOCKS = ("training", "prediction", "evaluation")
-# Readers are modules of a package, which is only listed here: importing it would load much.
-READERS = (
-    "synthetic",
-    *sorted(
-        path.stem
-        for path in (Path(__file__).parent / "datasets" / "readers").glob("*.py")
-        if path.stem != "__init__"
-    ),
-)
 
 
 @dataclass
@@ -49,16 +40,16 @@ class Config:
     preset : smoke, demo or full
     selected : names of the studies to run
     predict : what the target `predict` applies to new images
-    datasets, recipes, classical, studies : name -> settings
+    datasets, recipes, classical, studies : name -> settings; an unknown name raises ConfigError
     """
 
     preset: str
     selected: list[str]
     predict: dict = field(default_factory=dict)
-    datasets: dict[str, dict] = field(default_factory=dict)
-    recipes: dict[str, dict] = field(default_factory=dict)
-    classical: dict[str, dict] = field(default_factory=dict)
-    studies: dict[str, dict] = field(default_factory=dict)
+    datasets: dict[str, dict] = field(default_factory=lambda: Named("dataset"))
+    recipes: dict[str, dict] = field(default_factory=lambda: Named("recipe"))
+    classical: dict[str, dict] = field(default_factory=lambda: Named("classical method"))
+    studies: dict[str, dict] = field(default_factory=lambda: Named("study"))
     _merged: dict[tuple[str, str], dict] = field(default_factory=dict, repr=False, compare=False)
 
     def experiments(self, study: str) -> list[str]:
@@ -70,11 +61,21 @@ class Config:
         """Complete settings of one experiment: the study's base with its own laid over.
 
         Planning asks for the same experiment many times: all get the same mapping, to be read only.
+        Raises ConfigError for a name that the study does not define.
         """
         if (study, name) not in self._merged:
             settings = self.studies[study]
-            self._merged[study, name] = merge(settings["base"], settings["experiments"][name])
+            own = Named(f"experiment of {study}", settings["experiments"])[name]
+            self._merged[study, name] = merge(settings["base"], own)
         return self._merged[study, name]
+
+    def complete_experiments(self, study: str) -> list[str]:
+        """Names of the experiments whose settings are mappings, in a study not checked yet."""
+        settings = self.studies[study]
+        found = settings.get("experiments")
+        if not isinstance(settings.get("base"), dict) or not isinstance(found, dict):
+            return []
+        return [name for name, own in found.items() if isinstance(own, dict)]
 
     def seeds(self, study: str) -> list[int]:
         """Training seeds of a study."""
@@ -122,7 +123,7 @@ def load_config(root: str | Path, settings: dict, schemas: str | Path | None = N
     _raise(
         [
             *_schema_offences(schemas, config),
-            *_reference_problems(config),
+            *name_problems(config),
             *_block_offences(schemas, config),
         ]
     )
@@ -152,14 +153,17 @@ def parse_assignments(assignments: str | list[str]) -> dict:
 
 def _read_all(root: Path, config: Config, overrides: dict) -> Iterator[str]:
     """Fill `config` from the files; yield what keeps a file from being read."""
-    for kind in overrides:
+    for kind, over in list(overrides.items()):
         if kind not in KINDS:
-            yield f"set: {_unknown('kind', kind, KINDS)}"
+            yield f"set: {unknown('kind', kind, KINDS)}"
+        elif not isinstance(over, dict):
+            yield f"set: {kind}: expected the name of a file as well, found the value {over!r}"
+            del overrides[kind]
     for kind in KINDS:
         files = {path.stem: path for path in sorted((root / "config" / kind).glob("*.yaml"))}
         for name in overrides.get(kind, {}):
             if name not in files:
-                yield f"set: {kind}.{name}: {_unknown(kind, name, files)}"
+                yield f"set: {kind}.{name}: {unknown(kind, name, files)}"
         for name, path in files.items():
             shown = path.relative_to(root)
             try:
@@ -171,11 +175,29 @@ def _read_all(root: Path, config: Config, overrides: dict) -> Iterator[str]:
                 yield f"{shown}: expected a mapping of keys, found {type(raw).__name__}"
                 continue
             presets = raw.pop("presets", None) or {}
-            for preset in presets:
-                if preset not in PRESETS:
-                    yield f"{shown}: presets: {_unknown('preset', preset, PRESETS)}"
-            laid = merge(raw, presets.get(config.preset) or {})
-            getattr(config, kind)[name] = merge(laid, overrides.get(kind, {}).get(name, {}))
+            own = overrides.get(kind, {}).get(name, {})
+            problems = [*_preset_problems(shown, presets), *_override_problems(kind, name, own)]
+            yield from problems
+            if not problems:
+                laid = merge(raw, presets.get(config.preset) or {})
+                getattr(config, kind)[name] = merge(laid, own)
+
+
+def _preset_problems(shown: Path, presets) -> Iterator[str]:
+    if not isinstance(presets, dict):
+        yield f"{shown}: presets: expected a mapping of presets, found {type(presets).__name__}"
+        return
+    for preset, over in presets.items():
+        if preset not in PRESETS:
+            yield f"{shown}: presets: {unknown('preset', preset, PRESETS)}"
+        elif over is not None and not isinstance(over, dict):
+            found = type(over).__name__
+            yield f"{shown}: presets.{preset}: expected a mapping of keys, found {found}"
+
+
+def _override_problems(kind: str, name: str, over) -> Iterator[str]:
+    if not isinstance(over, dict):
+        yield f"set: {kind}.{name}: expected a key of the file as well, found the value {over!r}"
 
 
 @cache
@@ -193,10 +215,8 @@ def _schema_offences(schemas: Path, config: Config) -> Iterator[str]:
 
 def _block_offences(schemas: Path, config: Config) -> Iterator[str]:
     """Offences of the blocks of each experiment, once the study's base and its own are merged."""
-    for study, settings in config.studies.items():
-        if not isinstance(settings.get("base"), dict):
-            continue  # the schema of the study has said so
-        for name in settings.get("experiments") or {}:
+    for study in config.studies:
+        for name in config.complete_experiments(study):
             merged = config.experiment(study, name)
             for block in BLOCKS:
                 file = f"config/studies/{study}.yaml: experiments.{name}.{block}"
@@ -225,52 +245,12 @@ def _describe(error: jsonschema.ValidationError, file: str) -> Iterator[str]:
         known = error.schema.get("properties", {})
         for key in error.instance:
             if key not in known:
-                yield f"{place}: {_unknown('key', key, known)}"
+                yield f"{place}: {unknown('key', key, known)}"
     elif error.validator == "enum":
         allowed = [str(value) for value in error.validator_value]
-        yield f"{place}: {_unknown('value', str(error.instance), allowed)}"
+        yield f"{place}: {unknown('value', str(error.instance), allowed)}"
     else:
         yield f"{place}: {error.message}"
-
-
-def _unknown(what: str, name: str, legal) -> str:
-    legal = sorted(str(value) for value in legal)
-    close = difflib.get_close_matches(str(name), legal, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown {what} {name!r}, allowed are {', '.join(legal) or 'none'}{hint}"
-
-
-def _reference_problems(config: Config) -> Iterator[str]:
-    """Names in one file that no other file defines."""
-    for dataset, settings in config.datasets.items():
-        if settings.get("reader") not in READERS:
-            problem = _unknown("reader", str(settings.get("reader")), READERS)
-            yield f"config/datasets/{dataset}.yaml: {problem}"
-    for study in config.selected:
-        if study not in config.studies:
-            yield f"config/config.yaml: studies: {_unknown('study', study, config.studies)}"
-            continue
-        yield from _study_problems(config, study)
-
-
-def _study_problems(config: Config, study: str) -> Iterator[str]:
-    file = f"config/studies/{study}.yaml"
-    settings = config.studies[study]
-    defined = settings.get("experiments") or {}
-    if not isinstance(settings.get("run"), dict) or not isinstance(settings.get("base"), dict):
-        return  # the schema has said so
-    for name in settings["run"].get("experiments") or []:
-        if name not in defined:
-            yield f"{file}: run.experiments: {_unknown('experiment', name, defined)}"
-    for method in settings.get("classical") or []:
-        if method not in config.classical:
-            yield f"{file}: classical: {_unknown('method', method, config.classical)}"
-    for name in defined:
-        merged = config.experiment(study, name)
-        for key, legal in (("dataset", config.datasets), ("recipe", config.recipes)):
-            if merged.get(key) not in legal:
-                problem = _unknown(key, str(merged.get(key)), legal)
-                yield f"{file}: experiments.{name}.{key}: {problem}"
 
 
 def _raise(problems) -> None:

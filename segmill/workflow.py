@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from segmill.config import Config
+from segmill.errors import ConfigError
+from segmill.names import CLASSICAL, Named
 from segmill.provenance import code_hash, files_hash, registered
 
 # Stage -> modules whose code its result depends on; a change there runs the stage again.
@@ -24,10 +26,6 @@ CODE = {
     "figures": ("segmill.report.figures",),
     "report": ("segmill.report.pages",),
 }
-
-
-# Prefix of the methods in a table that are no experiment: classical/METHOD/DATASET.
-CLASSICAL = "classical/"
 
 
 # Stages whose result also depends on the templates of the pages.
@@ -214,6 +212,22 @@ class Lookup:
         """Network that the target `predict` applies."""
         return f"results/runs/{self.config.predict.get('model', 'none')}/model.pt"
 
+    def new_images(self) -> list[str]:
+        """Files that the target `predict` is given, without those that it wrote itself.
+
+        Raises ConfigError if none are configured. A path that does not exist is given back, so that
+        Snakemake names it as missing.
+        """
+        images = self.config.predict.get("images")
+        if not images:
+            raise ConfigError(
+                "config/config.yaml: predict.images: expected a folder of images, or one image, "
+                "found nothing; try snakemake predict --config 'predict={images: FOLDER}'"
+            )
+        written = Path(self.new_images_done()).parent.resolve()
+        files = [path for path in sorted(Path(images).rglob("*")) if path.is_file()]
+        return [str(f) for f in files if not f.resolve().is_relative_to(written)] or [images]
+
     def new_images_done(self) -> str:
         """File that says that the target `predict` has written all its predictions."""
         output = self.config.predict.get("output", "results/predicted")
@@ -238,9 +252,13 @@ class Lookup:
             for seed in self.config.seeds(study)
         }
 
+    def _entry(self, study: str, kind: str, name: str) -> dict:
+        """One of the tables or figures of a study."""
+        return Named(f"{kind[:-1]} of {study}", self.config.studies[study][kind])[name]
+
     def table_settings(self, study: str, table: str) -> dict:
         """A table as configured, without what the preset does not run."""
-        settings = dict(self.config.studies[study]["tables"][table])
+        settings = dict(self._entry(study, "tables", table))
         run = set(self.config.experiments(study))
         rows = [_only(row, run) for row in settings["rows"]]
         settings["rows"] = [row for row in rows if row["experiments"]]
@@ -266,7 +284,7 @@ class Lookup:
 
     def figure_settings(self, study: str, figure: str) -> dict:
         """A figure as configured, with what its kind needs to know of the study."""
-        settings = dict(self.config.studies[study]["figures"][figure])
+        settings = dict(self._entry(study, "figures", figure))
         if "experiments" in settings:
             run = self.config.experiments(study)
             settings["experiments"] = [name for name in settings["experiments"] if name in run]

@@ -78,7 +78,8 @@ rule choose_instances:
 
 rule predict:
     input:
-        LOOK.new_images_model(),
+        model=LOOK.new_images_model(),
+        images=lambda wc: LOOK.new_images(),
     output:
         touch(LOOK.new_images_done()),
     log:
@@ -93,6 +94,6 @@ rule predict:
         settings=CONFIG.predict,
         code=stage_code("predict"),
     message:
-        "Applying {input} to new images"
+        "Applying {input.model} to new images"
     script:
         "../../scripts/predict.py"
