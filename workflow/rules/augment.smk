@@ -35,7 +35,7 @@ rule shards_part:
         "results/benchmarks/shards_part/{dataset}/{recipe}/{split}/{part}of{parts}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=120,
@@ -60,7 +60,7 @@ rule shards:
         "results/benchmarks/shards/{dataset}/{recipe}/{split}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=120,

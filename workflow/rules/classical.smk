@@ -12,7 +12,7 @@ rule classical:
         "results/benchmarks/classical/{dataset}/{method}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=60,

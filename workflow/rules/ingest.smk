@@ -55,7 +55,7 @@ rule dataset_part:
         "results/benchmarks/dataset_part/{dataset}/{part}of{parts}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=120,
@@ -80,7 +80,7 @@ rule dataset:
         "results/benchmarks/dataset/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=120,
