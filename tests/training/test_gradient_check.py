@@ -69,7 +69,7 @@ def test_combinations_that_are_right_pass(name, norm):
     # Rounding shows, and by the digits of the format: the comparison compared something.
     assert found[Precision(channels_last=True)] < 1e-2
     assert found[Precision("fp16", True)] < found[Precision("bf16", True)]
-    assert 1e-3 < found[Precision("bf16")] < 0.25
+    assert 1e-3 < found[Precision("bf16")] < 0.2
 
 
 def test_a_wrong_gradient_is_named_with_its_error_and_the_cure():
@@ -77,7 +77,7 @@ def test_a_wrong_gradient_is_named_with_its_error_and_the_cure():
     with pytest.raises(TrainingError) as caught:
         check_gradients(Faulty(), noise, ENTROPY, Precision("bf16", channels_last=True))
     message = str(caught.value)
-    assert "expected a relative error of at most 0.25" in message
+    assert "expected a relative error of at most 0.4" in message
     assert "first.weight: 0.8" in message
     assert "first.bias: 0.8" in message
     assert "last.weight" not in message
