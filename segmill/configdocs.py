@@ -24,7 +24,16 @@ allowed.
 - Any key of any file can be changed on the command line, too:
   `snakemake --config set="studies.cells.base.training.batch_size=2 recipes.cells.seed=3"`.
 """
-ORDER = ("config", "dataset", "recipe", "classical", "study", "training", "prediction", "evaluation")
+ORDER = (
+    "config",
+    "dataset",
+    "recipe",
+    "classical",
+    "study",
+    "training",
+    "prediction",
+    "evaluation",
+)
 
 
 def reference(schemas: str | Path) -> str:
