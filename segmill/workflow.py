@@ -16,7 +16,7 @@ from segmill.provenance import code_hash, files_hash, registered
 CODE = {
     "ingest": ("segmill.datasets.*", "segmill.store"),
     "synthesize": ("segmill.synthetic", "segmill.store"),
-    "classical": ("segmill.classical", "segmill.store"),
+    "classical": ("segmill.classical.producer", "segmill.store"),
     "augment": ("segmill.augment", "segmill.store"),
     "train": ("segmill.training", "segmill.models", "segmill.losses"),
     "predict": ("segmill.inference",),
