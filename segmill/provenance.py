@@ -51,8 +51,11 @@ def code_hash(*modules: str, without: Collection[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def files_hash(folder: str) -> str:
-    """Digest of the files in a folder of the package that are no Python, such as templates."""
+def files_hash(folder: str | Path) -> str:
+    """Digest of the files that are no Python, such as templates, in a folder.
+
+    A relative path is one below the package.
+    """
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted((PACKAGE / folder).rglob("*")):
         if path.is_file() and path.suffix not in (".py", ".pyc"):

@@ -15,6 +15,13 @@ from segmill.report.resources import collect, find
 CAPTIONS = Path(__file__).parents[2] / "workflow" / "report"
 
 
+class _Repeating(yaml.SafeDumper):
+    """Writes what occurs twice twice, instead of leading the reader from one to the other."""
+
+    def ignore_aliases(self, data) -> bool:
+        return True
+
+
 def write_report(
     index: str | Path,
     studies: Mapping[str, Mapping],
@@ -64,7 +71,7 @@ def _page(
         preset=preset,
         tables=tables,
         figures=figures,
-        config=yaml.safe_dump(dict(parts), sort_keys=False, width=100),
+        config=yaml.dump(dict(parts), Dumper=_Repeating, sort_keys=False, width=100),
         resources=resources,
         versions=versions(),
         commit=git_commit(),

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from segmill.config import load_config
 from segmill.errors import ConfigError
+from segmill.provenance import files_hash
 from segmill.workflow import Lookup, stage_code
 
 SOURCE = Path(workflow.current_basedir).parents[1]

@@ -72,6 +72,7 @@ rule report:
         studies=LOOK.report_settings(),
         preset=CONFIG.preset,
         benchmarks="results/benchmarks",
+        captions=files_hash(SOURCE / "workflow" / "report"),
         code=stage_code("report"),
     message:
         "Writing the report"
