@@ -1,0 +1,39 @@
+"""Digests of the code behind each stage, as parameters of the rules."""
+
+from functools import cache
+
+from segmill.provenance import code_hash, files_hash, registered
+
+# Stage -> modules whose code its result depends on; a change there runs the stage again.
+CODE = {
+    "ingest": ("segmill.datasets.*", "segmill.store"),
+    "synthesize": ("segmill.synthetic", "segmill.store"),
+    "classical": ("segmill.classical.producer", "segmill.store"),
+    "augment": ("segmill.augment", "segmill.store"),
+    "train": ("segmill.training", "segmill.models", "segmill.losses"),
+    "predict": ("segmill.inference",),
+    "choose": ("segmill.metrics.postprocessing",),
+    "evaluate": ("segmill.metrics",),
+    "tables": ("segmill.report.tables", "segmill.metrics.summary"),
+    "figures": ("segmill.report.figures",),
+    "report": ("segmill.report.pages",),
+}
+
+
+# Stages whose result also depends on the templates of the pages.
+TEMPLATED = ("tables", "report")
+
+
+@cache
+def stage_code(stage: str) -> str:
+    """Digest of the library code behind a stage, templates included."""
+    code = code_hash(*CODE[stage])
+    return code + files_hash("report/templates") if stage in TEMPLATED else code
+
+
+@cache
+def network_code(stage: str, network: str) -> str:
+    """Digest of the code behind a stage that uses one network, without all other networks."""
+    networks = registered("segmill.models")
+    others = set(networks.values()) - {networks.get(network)}
+    return code_hash(*CODE[stage], without=others)

@@ -1,0 +1,136 @@
+"""Lookups of metrics, tables, figures and pages."""
+
+from pathlib import Path
+
+from segmill.names import CLASSICAL, Named
+from segmill.workflow.paths import dataset_table, run_folder
+from segmill.workflow.trainings import TrainingLookup
+
+
+class Lookup(TrainingLookup):
+    """Settings and inputs of every rule, by its wildcards."""
+
+    def evaluation(self, study: str, experiment: str | None = None) -> dict:
+        """What is measured: the study's settings, with those of one experiment over them."""
+        base = self.config.studies[study]["base"]
+        settings = self.config.experiment(study, experiment) if experiment else base
+        return settings.get("evaluation") or {}
+
+    def metrics(self, study: str, method: str) -> dict[int, str]:
+        """Counts per seed of an experiment, or of ``classical/METHOD/DATASET`` (as seed 0)."""
+        if method.startswith(CLASSICAL):
+            _, name, dataset = method.split("/")
+            return {0: f"results/metrics/{study}/classical/{name}/{dataset}.parquet"}
+        dataset = self._dataset(study, method)
+        return {
+            seed: f"results/metrics/{study}/{method}/seed{seed}/{dataset}.parquet"
+            for seed in self.config.seeds(study)
+        }
+
+    def _entry(self, study: str, kind: str, name: str) -> dict:
+        """One of the tables or figures of a study."""
+        return Named(f"{kind[:-1]} of {study}", self.config.studies[study][kind])[name]
+
+    def table_settings(self, study: str, table: str) -> dict:
+        """A table as configured, without what the preset does not run."""
+        settings = dict(self._entry(study, "tables", table))
+        run = set(self.config.experiments(study))
+        rows = [_only(row, run) for row in settings["rows"]]
+        settings["rows"] = [row for row in rows if row["experiments"]]
+        shown = {row["row"] for row in settings["rows"]}
+        settings["published"] = [v for v in settings.get("published", []) if v["row"] in shown]
+        return settings
+
+    def table_sources(self, study: str, table: str) -> dict[str, dict[int, str]]:
+        """Method -> seed -> counts, for every method that a table shows."""
+        rows = self.table_settings(study, table)["rows"]
+        methods = dict.fromkeys(name for row in rows for name in row["experiments"].values())
+        return {method: self.metrics(study, method) for method in methods}
+
+    def table_inputs(self, study: str, table: str) -> list[str]:
+        """Files of counts that a table needs."""
+        sources = self.table_sources(study, table)
+        return [path for seeds in sources.values() for path in seeds.values()]
+
+    def tables(self, study: str) -> list[str]:
+        """Tables of a study."""
+        names = self.config.studies[study]["tables"]
+        return [f"results/tables/{study}/{name}.csv" for name in names]
+
+    def figure_settings(self, study: str, figure: str) -> dict:
+        """A figure as configured, with what its kind needs to know of the study."""
+        settings = dict(self._entry(study, "figures", figure))
+        if "experiments" in settings:
+            run = self.config.experiments(study)
+            settings["experiments"] = [name for name in settings["experiments"] if name in run]
+        names = settings.get("experiments") or [settings.get("experiment")]
+        if settings["kind"] == "stages":
+            settings["prediction"] = self.prediction(study, settings["experiment"])
+        settings["labels"] = {name: self.label(study, name) for name in names if name}
+        settings["seeds"] = self.config.seeds(study)
+        return settings
+
+    def label(self, study: str, experiment: str) -> str:
+        """Name of an experiment in tables and figures."""
+        return self.config.experiment(study, experiment).get("label", experiment)
+
+    def figure_inputs(self, study: str, figure: str) -> dict:
+        """Files that a figure is drawn from, by what they are."""
+        settings = self.figure_settings(study, figure)
+        names = settings.get("experiments") or [settings.get("experiment")]
+        if settings["kind"] in ("curves", "curves_compared"):
+            runs = [run for name in names for run in self.runs(study, name)]
+            return {"histories": [f"{run_folder(study, *run)}/history.parquet" for run in runs]}
+        if settings["kind"] in ("elastic", "weights", "samples"):
+            return {"store": dataset_table(settings["dataset"])}
+        return self._prediction_inputs(study, settings)
+
+    def _prediction_inputs(self, study: str, settings: dict) -> dict:
+        """Files behind a figure of predictions: those of the first seed."""
+        experiment, seed = settings["experiment"], settings["seeds"][0]
+        dataset = self._dataset(study, experiment)
+        store = {"store": dataset_table(dataset)}
+        if settings["kind"] == "stages":
+            folder = run_folder(study, experiment, seed)
+            return {**store, "model": f"{folder}/model.pt", "snapshots": f"{folder}/snapshots.pt"}
+        return {
+            **store,
+            "prediction": f"results/predictions/{study}/{experiment}/seed{seed}/{dataset}.parquet",
+            "metrics": self.metrics(study, experiment)[seed],
+        }
+
+    def figures(self, study: str) -> list[str]:
+        """Figures of a study that the preset has the experiments for."""
+        run = set(self.config.experiments(study))
+        return [
+            f"results/figures/{study}/{name}.svg"
+            for name, settings in self.config.studies[study]["figures"].items()
+            if settings.get("experiment") in (None, *run)
+        ]
+
+    def report_inputs(self, study: str) -> list[str]:
+        """Tables and figures of a study."""
+        return [*self.tables(study), *self.figures(study)]
+
+    def report_settings(self) -> dict[str, dict]:
+        """What the report says of each study: its settings and those of the data it uses."""
+        return {study: self._study_settings(study) for study in self.config.selected}
+
+    def _study_settings(self, study: str) -> dict:
+        experiments = {n: self.config.experiment(study, n) for n in self.config.experiments(study)}
+        recipes = {settings["recipe"] for settings in experiments.values()}
+        return {
+            "study": self.config.studies[study],
+            "tables": {Path(path).stem: path for path in self.tables(study)},
+            "figures": {Path(path).stem: path for path in self.figures(study)},
+            "datasets": {name: self.config.datasets[name] for name in self.datasets(study)},
+            "recipes": {name: self.config.recipes[name] for name in sorted(recipes)},
+        }
+
+
+def _only(row: dict, run: set[str]) -> dict:
+    """A row of a table with only those of its experiments that are run."""
+    row = dict(row)
+    experiments = row.pop("experiments", None) or {"": row.pop("experiment")}
+    kept = {v: e for v, e in experiments.items() if e in run or e.startswith(CLASSICAL)}
+    return {**row, "experiments": kept}

@@ -1,0 +1,77 @@
+"""Lookups of the stages that make stores of data."""
+
+from segmill.config import Config
+from segmill.workflow.code import stage_code
+from segmill.workflow.paths import dataset_table, downloads
+
+
+class StoreLookup:
+    """Datasets, shards and classical labels, by the wildcards of a rule."""
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def dataset_settings(self, dataset: str) -> dict:
+        """Settings of a dataset that its store depends on, its name among them."""
+        settings = self.config.datasets[dataset]
+        return {"name": dataset, **{k: v for k, v in settings.items() if k != "parts"}}
+
+    def is_synthetic(self, dataset: str) -> bool:
+        """Whether a dataset is generated rather than read."""
+        return self.config.datasets[dataset]["reader"] == "synthetic"
+
+    def dataset_producer(self, dataset: str) -> dict:
+        """Description of the stage that makes the store of a dataset."""
+        settings = self.dataset_settings(dataset)
+        if self.is_synthetic(dataset):
+            return {"stage": "synthesize", "config": settings}
+        return {"stage": "ingest", "config": settings, "root": downloads(dataset)}
+
+    def dataset_code(self, dataset: str) -> str:
+        """Digest of the code that makes the store of a dataset."""
+        return stage_code("synthesize" if self.is_synthetic(dataset) else "ingest")
+
+    def dataset_inputs(self, dataset: str) -> list[str]:
+        """The list of downloaded files, for a dataset that is downloaded."""
+        downloaded = "download" in self.config.datasets[dataset]
+        return [f"{downloads(dataset)}.json"] if downloaded else []
+
+    def dataset_store_inputs(self, dataset: str) -> dict[str, list[str]]:
+        """The parts of a dataset's store, or what it is made from at once."""
+        parts = self.config.datasets[dataset].get("parts", 1)
+        return _parts(f"results/parts/stores/{dataset}", parts, self.dataset_inputs(dataset))
+
+    def shards_producer(self, dataset: str, recipe: str, split: str) -> dict:
+        """Description of the augmentation of one split."""
+        settings = {k: v for k, v in self.config.recipes[recipe].items() if k != "parts"}
+        return {
+            "stage": "augment",
+            "store": dataset_table(dataset),
+            "seed": settings.pop("seed", 0),
+            "compression": settings.pop("compression", "none"),
+            "recipe": settings,
+            "split": split,
+        }
+
+    def shards_inputs(self, dataset: str, recipe: str, split: str) -> dict[str, list[str]]:
+        """The parts of a split's shards, or the store they are made from at once."""
+        # Validation crops are few and plain: they need no parts.
+        parts = self.config.recipes[recipe].get("parts", 1) if split == "train" else 1
+        folder = f"results/parts/shards/{dataset}/{recipe}/{split}"
+        return _parts(folder, parts, [dataset_table(dataset)])
+
+    def classical_producer(self, dataset: str, method: str) -> dict:
+        """Description of a classical method applied to the test images of a dataset."""
+        return {
+            "stage": "classical",
+            "store": dataset_table(dataset),
+            "config": self.config.classical[method],
+            "split": "test",
+        }
+
+
+def _parts(folder: str, parts: int, sources: list[str]) -> dict[str, list[str]]:
+    """Inputs of a store: its parts when several jobs make it, else what it is made from."""
+    if parts == 1:
+        return {"sources": sources}
+    return {"parts": [f"{folder}/{part}of{parts}.json" for part in range(parts)]}
