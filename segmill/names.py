@@ -64,9 +64,6 @@ def _study_problems(config, study: str, settings: dict) -> Iterator[str]:
     for name in _list(_mapping(settings.get("run")).get("experiments")):
         if name not in defined:
             yield f"run.experiments: {unknown('experiment', name, defined)}"
-    for method in _list(settings.get("classical")):
-        if method not in config.classical:
-            yield f"classical: {unknown('method', method, config.classical)}"
     for name in config.complete_experiments(study):
         merged = config.experiment(study, name)
         for key, legal in (("dataset", config.datasets), ("recipe", config.recipes)):

@@ -64,6 +64,19 @@ def files_hash(folder: str | Path) -> str:
 
 
 @cache
+def listing_hash(folder: str) -> str:
+    """Digest of the files below a folder by name, size and time; empty if there are none."""
+    root = Path(folder)
+    digest = hashlib.blake2b(digest_size=8)
+    files = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    for path in files:
+        state = path.stat()
+        name = path.relative_to(root).as_posix()
+        digest.update(f"{name}:{state.st_size}:{state.st_mtime_ns};".encode())
+    return digest.hexdigest() if files else ""
+
+
+@cache
 def registered(package: str) -> dict[str, str]:
     """Modules of a package by the names that they ``@register("name", ...)``."""
     return {

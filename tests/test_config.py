@@ -103,7 +103,6 @@ def test_one_study_may_be_named_without_brackets():
             ["experiments.vanilla.dataset", "did you mean 'synthetic_fluorescent'?"],
         ),
         ({"set": "studies.cells.run.experiments=[vanila]"}, ["'vanila'", "'vanilla'?"]),
-        ({"set": "studies.cells.classical=[otsu]"}, ["'otsu'", "otsu_watershed"]),
     ],
 )
 def test_a_mistake_is_named_with_what_is_allowed(changes, parts):

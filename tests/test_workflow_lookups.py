@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from segmill.config import load_config
+from segmill.provenance import listing_hash
 from segmill.workflow import CODE, Lookup, stage_code
 
 ROOT = Path(__file__).parents[1]
@@ -104,3 +105,21 @@ def test_a_training_knows_its_seed_and_threads(lookup):
     look = lookup(set="studies.cells.base.training.threads=2")
     assert look.training("cells", "vanilla_cl", "7")["seed"] == 7
     assert look.threads("cells", "vanilla_cl") == 2
+
+
+def test_a_changed_raw_file_is_seen_and_an_absent_folder_is_left_to_the_reader(
+    lookup, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SEGMILL_REAL_DATA", str(tmp_path))
+    look = lookup()
+    assert look.dataset_files("synthetic_fluorescent") == ""
+    assert look.dataset_files("bbbc039") == ""
+    folder = tmp_path / "nuclei_bbbc039" / "masks"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"first")
+    listing_hash.cache_clear()
+    before = look.dataset_files("bbbc039")
+    (folder / "a.png").write_bytes(b"second")
+    listing_hash.cache_clear()
+    assert before
+    assert look.dataset_files("bbbc039") != before

@@ -19,7 +19,8 @@ CODE = {
     "report": ("segmill.report.pages",),
 }
 
-
+# What says how work goes on, and where from, changes no number.
+NEUTRAL = frozenset({"segmill.errors", "segmill.progress", "segmill.provenance"})
 # Stages whose result also depends on the templates of the pages.
 TEMPLATED = ("tables", "report")
 
@@ -27,7 +28,7 @@ TEMPLATED = ("tables", "report")
 @cache
 def stage_code(stage: str) -> str:
     """Digest of the library code behind a stage, templates included."""
-    code = code_hash(*CODE[stage])
+    code = code_hash(*CODE[stage], without=NEUTRAL)
     return code + files_hash("report/templates") if stage in TEMPLATED else code
 
 
@@ -36,4 +37,4 @@ def network_code(stage: str, network: str) -> str:
     """Digest of the code behind a stage that uses one network, without all other networks."""
     networks = registered("segmill.models")
     others = set(networks.values()) - {networks.get(network)}
-    return code_hash(*CODE[stage], without=others)
+    return code_hash(*CODE[stage], without=others | NEUTRAL)

@@ -1,6 +1,9 @@
 """Lookups of the stages that make stores of data."""
 
+import os
+
 from segmill.config import Config
+from segmill.provenance import listing_hash
 from segmill.workflow.code import stage_code
 from segmill.workflow.paths import dataset_table, downloads
 
@@ -30,6 +33,15 @@ class StoreLookup:
     def dataset_code(self, dataset: str) -> str:
         """Digest of the code that makes the store of a dataset."""
         return stage_code("synthesize" if self.is_synthetic(dataset) else "ingest")
+
+    def dataset_files(self, dataset: str) -> str:
+        """Digest of names, sizes and times of the raw files of a local dataset.
+
+        A corrected mask makes the store again. A folder that is not there is left to the reader,
+        whose message says more.
+        """
+        path = self.config.datasets[dataset].get("path")
+        return listing_hash(os.path.expandvars(path)) if path else ""
 
     def dataset_inputs(self, dataset: str) -> list[str]:
         """The list of downloaded files, for a dataset that is downloaded."""

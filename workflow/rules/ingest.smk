@@ -37,6 +37,7 @@ rule dataset_plan:
     params:
         producer=lambda wc: LOOK.dataset_producer(wc.dataset),
         store="results/stores/{dataset}.zarr",
+        files=lambda wc: LOOK.dataset_files(wc.dataset),
         code=lambda wc: LOOK.dataset_code(wc.dataset),
     message:
         "Laying out the store of {wildcards.dataset}"
@@ -62,6 +63,7 @@ rule dataset_part:
     params:
         producer=lambda wc: LOOK.dataset_producer(wc.dataset),
         store="results/stores/{dataset}.zarr",
+        files=lambda wc: LOOK.dataset_files(wc.dataset),
         code=lambda wc: LOOK.dataset_code(wc.dataset),
     message:
         "Filling part {wildcards.part} of {wildcards.parts} of {wildcards.dataset}"
@@ -87,6 +89,7 @@ rule dataset:
     params:
         producer=lambda wc: LOOK.dataset_producer(wc.dataset),
         store="results/stores/{dataset}.zarr",
+        files=lambda wc: LOOK.dataset_files(wc.dataset),
         code=lambda wc: LOOK.dataset_code(wc.dataset),
     message:
         "Making the store of {wildcards.dataset}"
