@@ -11,7 +11,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
 from segmill.augment.elastic import displacement
 from segmill.random import generator
 from segmill.report.colouring import colour_indices, enlarge, enlargement, overlay, to_rgb
-from segmill.report.panels import bare
+from segmill.report.panels import bare, shortened
 from segmill.report.style import (
     BLUE,
     ORANGE,
@@ -165,7 +165,7 @@ def contact_sheet(
             bare(ax)
         for ax, i, image in zip(axes.flat, indices, images, strict=False):
             ax.imshow(_outlined(store, i, image))
-            ax.set_xlabel(str(store.table["sample_id"].iloc[i]), fontsize=5.5)
+            ax.set_xlabel(shortened(str(store.table["sample_id"].iloc[i])), fontsize=5.5)
         return save_figure(figure, output, store.table.iloc[list(indices)])
 
 

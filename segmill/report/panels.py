@@ -152,6 +152,18 @@ def _grid(shapes: Sequence[tuple[int, int]], columns: int) -> tuple[Figure, np.n
     return figure, axes
 
 
+def shortened(name: str, longest: int = 28) -> str:
+    """A sample id that fits below its image: the middle of a long one is left out.
+
+    >>> shortened("a-very-long-name-of-a-sample", 11)
+    'a-ver…ample'
+    """
+    if len(name) <= longest:
+        return name
+    head = (longest - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (longest - 1 - head) :]}"
+
+
 def bare(ax: Axes) -> None:
     """No frame, ticks or grid: an image speaks for itself."""
     ax.set_xticks([])
@@ -164,7 +176,7 @@ def bare(ax: Axes) -> None:
 def _draw_row(line: Sequence[Axes], row: PanelRow) -> list[dict]:
     colours = colour_indices(row.truth)
     line[0].imshow(to_rgb(row.image))
-    line[0].set_xlabel(": ".join(filter(None, (row.label, row.name))), fontsize=6)
+    line[0].set_xlabel(": ".join(filter(None, (row.label, shortened(row.name)))), fontsize=6)
     line[1].imshow(overlay(row.image, row.truth, colours))
     line[1].set_xlabel(f"{len(colours)} objects", fontsize=6)
     records = []
