@@ -1,6 +1,7 @@
 """A copy of the repository, as a clone has it, in which `snakemake` is typed."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Project:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # A shell starts its background jobs deaf to SIGINT, and children inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
 
     def run(self, *arguments: str) -> tuple[int, str]:
