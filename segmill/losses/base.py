@@ -1,5 +1,6 @@
 """The one interface of all losses, and their table by name."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -10,7 +11,7 @@ from segmill.errors import ConfigError
 from segmill.options import build_options
 
 
-class Loss(nn.Module):
+class Loss(nn.Module, ABC):
     """A scalar loss of a network's output and the truth, as ``loss(prediction, truth)``.
 
     `needs` names the entries of `truth` that a loss cannot do without; ``"ignore"`` may always be
@@ -55,9 +56,9 @@ class Loss(nn.Module):
         with torch.autocast(prediction.device.type, enabled=False):
             return self.evaluate(prediction, truth, valid)
 
+    @abstractmethod
     def evaluate(self, prediction: Tensor, truth: Mapping[str, Tensor], valid: Tensor) -> Tensor:
         """The loss over the pixels where `valid` (B, H, W) is True; inputs are checked."""
-        raise NotImplementedError
 
     def _check(self, prediction: Tensor, truth: Mapping[str, Tensor]) -> None:
         name = type(self).__name__

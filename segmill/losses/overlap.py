@@ -1,5 +1,6 @@
 """Soft overlaps of prediction and truth: Dice and Jaccard."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -63,9 +64,9 @@ class _Overlap(Loss):
         both = (share * masks).sum(axes)
         return 1 - self.overlap(both, share.sum(axes), masks.sum(axes)).mean()
 
+    @abstractmethod
     def overlap(self, both: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
         """The overlap of each class from the sums of pixels in both, predicted and true."""
-        raise NotImplementedError
 
 
 @register("dice", OverlapOptions)
