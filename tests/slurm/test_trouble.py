@@ -44,7 +44,10 @@ def test_training_killed_by_its_time_limit_resumes_and_finishes(project, cluster
     run = "cells/vanilla_cl/seed1"
     log = f"logs/train/{run}.log"
     training = "studies.cells.base.training"
-    settings = f"{training}.epochs={EPOCHS} {training}.early_stop=null"
+    # A checkpoint at every step: nothing depends on whether the limit's SIGTERM reaches a held job.
+    settings = (
+        f"{training}.epochs={EPOCHS} {training}.early_stop=null {training}.checkpoint_minutes=0.001"
+    )
     process = project.start(
         *(*QUICK, "--config", "preset=smoke", f"set={settings}"),
         *("--", f"results/runs/{run}/model.pt"),
