@@ -53,6 +53,8 @@ class Reader(Protocol):
     """What :class:`segmill.datasets.IngestProducer` needs of a raw format."""
 
     classes: tuple[str, ...]
+    notions: tuple[str, ...]
+    targets: tuple[str, ...]
     derived: dict
     fields: tuple[str, ...]
 
@@ -80,7 +82,12 @@ class BaseReader(ABC):
     Attributes
     ----------
     labels : LabelRules of the configuration
+    notions : names of overlapping notions, position = bit; a reader that gives none leaves it empty
+    targets : names of the channels of `target`; likewise
     """
+
+    notions: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
     def __init__(self, config: Mapping, root: str | Path):
         self.config = config
@@ -122,6 +129,8 @@ class BaseReader(ABC):
             "image": True,
             "semantic": self.labels.gives_semantic,
             "instances": self.labels.gives_instances,
+            "notions": bool(self.notions),
+            "target": bool(self.targets),
             "ignore": self.may_ignore,
         }
         return tuple(name for name, there in present.items() if there)

@@ -17,7 +17,8 @@ from segmill.store.plan import REQUIRED_COLUMNS, SPLITS, FieldSpec, StorePlan
 
 # Columns that the store itself adds.
 RESERVED = (*REQUIRED_COLUMNS, "digest", "extent", "row")
-DTYPES = {"semantic": "uint8", "instances": "int32", "ignore": "bool"}
+DTYPES = {"semantic": "uint8", "instances": "int32", "notions": "uint16", "ignore": "bool"}
+TARGET_DTYPE = "float16"
 
 
 class IngestProducer:
@@ -60,10 +61,12 @@ class IngestProducer:
         counts = Counter(splits)
         shares = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
         log.info("dataset %s: %d samples (%s)", self.name or self.root, len(records), shares)
-        channels, dtype = records[0].shape[2], records[0].dtype
+        with_channels = {
+            "image": FieldSpec(records[0].dtype, records[0].shape[2]),
+            "target": FieldSpec(TARGET_DTYPE, len(self.reader.targets)),
+        }
         fields = {
-            name: FieldSpec(dtype, channels) if name == "image" else FieldSpec(DTYPES[name])
-            for name in self.reader.fields
+            name: with_channels.get(name) or FieldSpec(DTYPES[name]) for name in self.reader.fields
         }
         return StorePlan(
             table=_table(records, splits, self.config.get("pixel_size_um")),
@@ -84,6 +87,11 @@ class IngestProducer:
         return {
             "dataset": self.name,
             "classes": list(self.reader.classes),
+            **{
+                name: list(names)
+                for name in ("notions", "targets")
+                if (names := getattr(self.reader, name))
+            },
             "units": self.config.get("units", "grey levels"),
             "source": self.config.get("source", ""),
             "licence": self.config.get("licence", ""),
