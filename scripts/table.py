@@ -1,15 +1,13 @@
-"""Summarise counts over images and seeds, and write one table."""
-
-import pandas as pd
+"""Summarise what was measured over images and seeds, and write one table."""
 
 from _job import begin
-from segmill.metrics import summarise
 from segmill.report.layout import TableLayout
+from segmill.report.summaries import read_summary
 from segmill.report.tables import collect_summaries, write_table
 
 begin(snakemake)
 summaries = {
-    method: {seed: summarise(pd.read_parquet(path)) for seed, path in seeds.items()}
+    method: {seed: read_summary(method, path) for seed, path in seeds.items()}
     for method, seeds in snakemake.params.sources.items()
 }
 layout = TableLayout.from_config(snakemake.wildcards.table, snakemake.params.table)

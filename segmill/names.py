@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from segmill.errors import ConfigError
+from segmill.methods import parse_method
 
 # Readers are modules of a package, which is only listed here: importing it would load much.
 READERS = (
@@ -15,8 +16,6 @@ READERS = (
         if path.stem != "__init__"
     ),
 )
-# Prefix of the methods in a table that are no experiment: classical/METHOD/DATASET.
-CLASSICAL = "classical/"
 
 
 class Named(dict):
@@ -96,17 +95,19 @@ def _table_problems(config, table: dict, defined: dict) -> Iterator[str]:
                 yield f"published: {unknown(key, str(_mapping(value).get(key)), names)}"
 
 
-def _method_problems(config, method: str, defined: dict) -> Iterator[str]:
-    """What is wrong with an experiment of a table, or with classical/METHOD/DATASET."""
-    if not method.startswith(CLASSICAL):
-        if method not in defined:
-            yield unknown("experiment", method, defined)
+def _method_problems(config, text: str, defined: dict) -> Iterator[str]:
+    """What is wrong with the name of a method in a table."""
+    try:
+        method = parse_method(text)
+    except ValueError as error:
+        yield str(error)
         return
-    name, _, dataset = method.removeprefix(CLASSICAL).partition("/")
-    if name not in config.classical:
-        yield f"{method}: {unknown('method', name, config.classical)}"
-    if dataset not in config.datasets:
-        yield f"{method}: {unknown('dataset', dataset, config.datasets)}"
+    where = "" if text in (method.experiment, method.dataset) else f"{text}: "
+    legal = {"experiment": defined, "method": config.classical, "dataset": config.datasets}
+    for key, names in legal.items():
+        name = getattr(method, key)
+        if name is not None and name not in names:
+            yield where + unknown(key, name, names)
 
 
 def _figure_problems(config, figure: dict, defined: dict) -> Iterator[str]:

@@ -123,3 +123,20 @@ def test_a_changed_raw_file_is_seen_and_an_absent_folder_is_left_to_the_reader(
     listing_hash.cache_clear()
     assert before
     assert look.dataset_files("bbbc039") != before
+
+
+def test_a_network_may_be_measured_on_another_dataset(lookup):
+    rows = "[{row: a, label: a, experiment: vanilla@synthetic_phase_contrast}]"
+    look = lookup(set=[f"studies.cells.tables.dropout.rows={rows}"])
+    expected = [
+        f"results/metrics/cells/vanilla/seed{seed}/synthetic_phase_contrast.parquet"
+        for seed in look.config.seeds("cells")
+    ]
+    assert look.table_inputs("cells", "dropout") == expected
+
+
+def test_a_table_of_data_reads_the_tables_of_stores(lookup):
+    rows = "[{row: a, label: a, experiment: data/synthetic_phase_contrast}]"
+    look = lookup("smoke", set=[f"studies.cells.tables.dropout.rows={rows}"])
+    expected = ["results/stores/synthetic_phase_contrast.parquet"]
+    assert look.table_inputs("cells", "dropout") == expected

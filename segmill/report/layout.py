@@ -14,7 +14,7 @@ class Column:
     ----------
     column : name in the CSV file
     label : words in the header
-    metric : name of the metric in the summaries
+    metric : name of the metric in the summaries; ``{name}`` in it stands for a value of the row
     variant : which of a row's experiments is read, for example ``cl`` and ``no_cl``
     group : header shared by neighbouring columns of the same group
     better : ``high`` or ``low``, the end that is printed bold; ``none`` prints nothing bold
@@ -40,12 +40,22 @@ class Row:
     label : words in the table
     experiments : ``{variant: experiment}``; a variant left out leaves its cells empty
     trained : False for a method without training seeds, which has no spread to show
+    values : what the columns' metrics take from the row, as in ``{notion: crystal}`` for the metric
+        ``biou_1_{notion}``
     """
 
     row: str
     label: str
     experiments: Mapping[str, str] = field(default_factory=dict)
     trained: bool = True
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def metric(self, column: Column) -> str:
+        """The metric that a column shows in this row."""
+        metric = column.metric
+        for name, value in self.values.items():
+            metric = metric.replace(f"{{{name}}}", value)
+        return metric
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,13 @@ class TableLayout:
                 problems.append(f"{where}.published: column {value.column!r} is none of {columns}")
             if not _is_number(value.value):
                 problems.append(f"{where}.published: expected a number, found {value.value!r}")
+        problems += [
+            f"{where}: column {column.column!r} needs values that row {row.row!r} lacks: "
+            f"{row.metric(column)}"
+            for row in self.rows
+            for column in self.columns
+            if "{" in row.metric(column)
+        ]
         for column in self.columns:
             if column.better not in ("high", "low", "none"):
                 found = f"found {column.better!r}"

@@ -72,7 +72,8 @@ def tabulate(layout: TableLayout, summaries: pd.DataFrame) -> pd.DataFrame:
     groups = dict(iter(summaries.groupby(["experiment", "metric"])))
     problems = []
     for experiment in layout.experiments():
-        wanted = dict.fromkeys(c.metric for r, c in _cells(layout) if _source(r, c) == experiment)
+        cells = [(r, c) for r, c in _cells(layout) if _source(r, c) == experiment]
+        wanted = dict.fromkeys(row.metric(column) for row, column in cells)
         known = sorted(metric for name, metric in groups if name == experiment)
         for metric in wanted:
             if metric not in known:
@@ -158,7 +159,7 @@ def _table_row(layout: TableLayout, row: Row, groups: Mapping) -> dict:
     for column in layout.columns:
         name = column.column
         source = _source(row, column)
-        statistics = _over_seeds(None if source is None else groups[source, column.metric])
+        statistics = _over_seeds(None if source is None else groups[source, row.metric(column)])
         record |= {name + suffix: value for suffix, value in statistics.items()}
         if name in with_published:
             record[f"{name}_published"] = published.get(name, np.nan)

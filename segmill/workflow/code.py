@@ -14,7 +14,7 @@ CODE = {
     "predict": ("segmill.inference",),
     "choose": ("segmill.metrics.postprocessing",),
     "evaluate": ("segmill.metrics",),
-    "tables": ("segmill.report.tables", "segmill.metrics.summary"),
+    "tables": ("segmill.report.tables", "segmill.report.summaries"),
     "figures": ("segmill.report.figures",),
     "report": ("segmill.report.pages",),
 }

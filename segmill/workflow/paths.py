@@ -19,3 +19,8 @@ def downloads(dataset: str) -> str:
 def run_folder(study: str, experiment: str, seed: int | str) -> str:
     """Folder of one training."""
     return f"results/runs/{study}/{experiment}/seed{seed}"
+
+
+def alignment_table(dataset: str, method: str) -> str:
+    """Fits of every sweep of a dataset by a classical method."""
+    return f"results/alignments/{dataset}/{method}.parquet"

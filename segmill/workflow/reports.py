@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from segmill.names import CLASSICAL, Named
-from segmill.workflow.paths import dataset_table, run_folder
+from segmill.methods import Method, parse_method
+from segmill.names import Named
+from segmill.workflow.paths import alignment_table, dataset_table, run_folder
 from segmill.workflow.trainings import TrainingLookup
 
 
@@ -16,16 +17,35 @@ class Lookup(TrainingLookup):
         settings = self.config.experiment(study, experiment) if experiment else base
         return settings.get("evaluation") or {}
 
-    def metrics(self, study: str, method: str) -> dict[int, str]:
-        """Counts per seed of an experiment, or of ``classical/METHOD/DATASET`` (as seed 0)."""
-        if method.startswith(CLASSICAL):
-            _, name, dataset = method.split("/")
-            return {0: f"results/metrics/{study}/classical/{name}/{dataset}.parquet"}
-        dataset = self._dataset(study, method)
+    def metrics(self, study: str, text: str) -> dict[int, str]:
+        """File per seed behind a method of a table; seed 0 where nothing is trained.
+
+        `text` is a name as :func:`segmill.methods.parse_method` takes it. What is in the file
+        depends on the kind of method: see :mod:`segmill.report.summaries`.
+        """
+        method = parse_method(text)
+        return getattr(self, f"_{method.kind}_files")(study, method)
+
+    def _experiment_files(self, study: str, method: Method) -> dict[int, str]:
+        dataset = method.dataset or self._dataset(study, method.experiment)
         return {
-            seed: f"results/metrics/{study}/{method}/seed{seed}/{dataset}.parquet"
+            seed: f"results/metrics/{study}/{method.experiment}/seed{seed}/{dataset}.parquet"
             for seed in self.config.seeds(study)
         }
+
+    def _classical_files(self, study: str, method: Method) -> dict[int, str]:
+        folder = f"results/metrics/{study}/classical/{method.method}"
+        return {0: f"{folder}/{method.dataset}.parquet"}
+
+    def _alignment_files(self, study: str, method: Method) -> dict[int, str]:
+        return {0: alignment_table(method.dataset, method.method)}
+
+    def _data_files(self, study: str, method: Method) -> dict[int, str]:
+        return {0: dataset_table(method.dataset)}
+
+    def _latency_files(self, study: str, method: Method) -> dict[int, str]:
+        seed = self.config.seeds(study)[0]
+        return {seed: f"results/latency/{study}/{method.experiment}/seed{seed}.parquet"}
 
     def _entry(self, study: str, kind: str, name: str) -> dict:
         """One of the tables or figures of a study."""
@@ -88,7 +108,7 @@ class Lookup(TrainingLookup):
     def _prediction_inputs(self, study: str, settings: dict) -> dict:
         """Files behind a figure of predictions: those of the first seed."""
         experiment, seed = settings["experiment"], settings["seeds"][0]
-        dataset = self._dataset(study, experiment)
+        dataset = settings.get("dataset") or self._dataset(study, experiment)
         store = {"store": dataset_table(dataset)}
         if settings["kind"] == "stages":
             folder = run_folder(study, experiment, seed)
@@ -96,7 +116,7 @@ class Lookup(TrainingLookup):
         return {
             **store,
             "prediction": f"results/predictions/{study}/{experiment}/seed{seed}/{dataset}.parquet",
-            "metrics": self.metrics(study, experiment)[seed],
+            "metrics": self.metrics(study, f"{experiment}@{dataset}")[seed],
         }
 
     def figures(self, study: str) -> list[str]:
@@ -132,5 +152,5 @@ def _only(row: dict, run: set[str]) -> dict:
     """A row of a table with only those of its experiments that are run."""
     row = dict(row)
     experiments = row.pop("experiments", None) or {"": row.pop("experiment")}
-    kept = {v: e for v, e in experiments.items() if e in run or e.startswith(CLASSICAL)}
+    kept = {v: e for v, e in experiments.items() if parse_method(e).experiment in (None, *run)}
     return {**row, "experiments": kept}

@@ -187,3 +187,22 @@ def test_every_error_of_a_layout_is_named():
         "found 'up'",
     ):
         assert part in text
+
+
+def test_a_row_gives_the_metric_of_a_column_its_values():
+    config = {
+        "title": "Notions",
+        "columns": [{"column": "biou", "label": "IoU", "metric": "biou_{which}_{notion}"}],
+        "rows": [
+            {"row": n, "label": n, "experiment": "net", "values": {"notion": n, "which": "1"}}
+            for n in ("pin", "loop")
+        ],
+    }
+    metrics = {"metric": ["biou_1_pin", "biou_1_loop"], "value": [0.25, 0.5]}
+    summary = pd.DataFrame(metrics | {"low": 0.0, "high": 1.0, "images": 4})
+    summaries = collect_summaries({"net": {1: summary}})
+    table = tabulate(TableLayout.from_config("notions", config), summaries)
+    assert table["biou"].tolist() == [0.25, 0.5]
+    del config["rows"][1]["values"]
+    with pytest.raises(ConfigError, match=r"row 'loop' lacks: biou_\{which\}_\{notion\}"):
+        TableLayout.from_config("notions", config)
