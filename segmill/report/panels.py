@@ -103,7 +103,7 @@ def truth_against_prediction(rows: Sequence[PanelRow], output: str | Path) -> di
     """
     headings = _headings(rows)
     with publication_style():
-        figure, axes = _grid([row.image.shape[:2] for row in rows], 2 + len(headings))
+        figure, axes = grid_of_images([row.image.shape[:2] for row in rows], 2 + len(headings))
         records = []
         for row, line in zip(rows, axes, strict=True):
             records += _draw_row(line, row)
@@ -140,11 +140,16 @@ def _headings(rows: Sequence[PanelRow]) -> list[str]:
     return headings
 
 
-def _grid(shapes: Sequence[tuple[int, int]], columns: int) -> tuple[Figure, np.ndarray]:
-    """Axes without frames, (rows, columns), each row as high as its image is at full width."""
+def grid_of_images(
+    shapes: Sequence[tuple[int, int]], columns: int, below_mm: float = 0.0
+) -> tuple[Figure, np.ndarray]:
+    """Axes without frames, (rows, columns), each row as high as its image is at full width.
+
+    `below_mm` is left free below the last row, for a legend.
+    """
     cell = TWO_COLUMNS_MM / columns
     heights = [cell * h / w + CAPTION_MM for h, w in shapes]
-    figure = new_figure(TWO_COLUMNS_MM, sum(heights) + HEADING_MM)
+    figure = new_figure(TWO_COLUMNS_MM, sum(heights) + HEADING_MM + below_mm)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.0, hspace=0.01)
     axes = figure.subplots(len(shapes), columns, squeeze=False, height_ratios=heights)
     for ax in axes.flat:
