@@ -43,7 +43,14 @@ def read_image(path: Path, rules: ImageRules, page: int | None = None) -> np.nda
     IntegrityError
         naming the file, what was expected and what was found.
     """
-    raster = read_raster(path, page)
+    return image_values(read_raster(path, page), rules, path)
+
+
+def image_values(raster: Raster, rules: ImageRules, path: Path) -> np.ndarray:
+    """Decoded pixels as (h, w, C) uint8 or uint16, by the rules of :func:`read_image`.
+
+    Raises IntegrityError naming `path`.
+    """
     if rules.alpha == "opaque" and not raster.opaque:
         fix = "images.alpha: drop ignores transparency"
         raise offence(path, f"opaque pixels ({fix})", f"{_transparent(raster)} transparent pixels")

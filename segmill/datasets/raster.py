@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,9 @@ LOSSY_SUFFIXES = (".jpg", ".jpeg")
 SUFFIXES = (".png", ".bmp", *TIFF_SUFFIXES, *LOSSY_SUFFIXES)
 
 _ORIENTATION = 0x0112  # tag of TIFF and EXIF
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_GREY, _PNG_PALETTE = 0, 3
+_EMBEDDED_FORMATS = ("PNG", "JPEG", "BMP")
 _PILLOW_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16", "I;16B")
 _DAMAGE = (
     OSError,
@@ -121,6 +124,20 @@ def read_raster(path: Path, page: int | None = None) -> Raster:
         return _read_other(path)
 
 
+def decode_raster(content: bytes, path: Path, what: str = "a readable image") -> Raster:
+    """Decode a PNG, JPEG or BMP that is held in memory, as strictly as a file of its own.
+
+    Parameters
+    ----------
+    path : file that the bytes come from; errors name it
+    what : what was expected there
+
+    Raises IntegrityError as :func:`read_raster` does.
+    """
+    with reading(path, what):
+        return _read_other(path, content)
+
+
 def _read_tiff(path: Path, page: int | None) -> Raster:
     with tifffile.TiffFile(path) as tif:
         count = len(tif.pages)
@@ -194,16 +211,20 @@ def _tiff_values_by_others(path: Path, ifd: tifffile.TiffPage, page: int) -> np.
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _read_other(path: Path) -> Raster:
-    depth, colour = _png_header(path) if path.suffix.lower() == ".png" else (8, None)
-    with Image.open(path) as image:
+def _read_other(path: Path, content: bytes | None = None) -> Raster:
+    """Pixels of the file at `path`, or of `content` where that is given."""
+    depth, colour = 8, None
+    if path.suffix.lower() == ".png" or (content or b"").startswith(_PNG_SIGNATURE):
+        depth, colour = _png_header(path, content)
+    source = path if content is None else BytesIO(content)
+    with Image.open(source, formats=None if content is None else _EMBEDDED_FORMATS) as image:
         _check_orientation(path, image.getexif().get(_ORIENTATION, 1))
         if image.mode not in _PILLOW_MODES:
             raise offence(path, "grey, palette or RGB colours", f"{image.mode} colours")
         if colour != _PNG_PALETTE:
             _check_bits(path, depth)
         if depth == 16 and colour != _PNG_GREY:
-            return _deep_png(path)
+            return _deep_png(path, content)
         if image.mode == "P":
             return _palette_raster(image)
         if "transparency" in image.info and image.mode in ("1", "L", "RGB"):
@@ -212,11 +233,13 @@ def _read_other(path: Path) -> Raster:
         return _with_alpha(values, None, has_alpha=image.mode in ("LA", "RGBA"))
 
 
-def _png_header(path: Path) -> tuple[int, int]:
+def _png_header(path: Path, content: bytes | None) -> tuple[int, int]:
     """Bit depth and colour type from the IHDR chunk, which Pillow's mode hides (PNG, 11.2.2)."""
-    with path.open("rb") as file:
-        header = file.read(26)
-    if len(header) < 26 or header[:8] != b"\x89PNG\r\n\x1a\n":
+    if content is None:
+        with path.open("rb") as file:
+            content = file.read(26)
+    header = content[:26]
+    if len(header) < 26 or header[:8] != _PNG_SIGNATURE:
         raise offence(path, "a PNG file", f"a file that starts with {header[:8]!r}")
     return header[24], header[25]
 
@@ -232,12 +255,13 @@ def _palette_raster(image: Image.Image) -> Raster:
     return Raster(values, alpha, palette)
 
 
-def _deep_png(path: Path) -> Raster:
+def _deep_png(path: Path, content: bytes | None) -> Raster:
     """A PNG of 16 bits per channel with colours or alpha."""
-    with Image.open(path) as image:
+    content = path.read_bytes() if content is None else content
+    with Image.open(BytesIO(content)) as image:
         grey = image.mode in ("L", "LA", "I;16")
         image.verify()
-    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16:
         raise offence(path, "a readable image", "damaged data")
     values = _from_bgr(values)
