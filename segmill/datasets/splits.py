@@ -1,10 +1,13 @@
 """Which samples train, validate and test: groups are never divided."""
 
 import difflib
-from collections import Counter, defaultdict
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path, PurePosixPath
+
+import pandas as pd
 
 from segmill.datasets.base import Record
 from segmill.datasets.raster import SUFFIXES
@@ -14,16 +17,34 @@ from segmill.store.plan import SPLITS
 
 KEYS = ("column", "names", "lists", "files", "rest", "fractions", "seed")
 TOLERANCE = 1e-6
+# Names that an unknown entry is compared with, for a hint.
+MAX_COMPARED = 10_000
 
 
 def assign_splits(records: Sequence[Record], settings: Mapping, root: Path) -> list[str]:
-    """The split of each record: train, val or test.
+    """The split of each record: train, val or test; see :func:`split_rows`."""
+    column = (settings or {}).get("column", "split")
+    values = [r.split if column == "split" else r.extra.get(column) for r in records]
+    table = pd.DataFrame(
+        {
+            "sample_id": [record.sample_id for record in records],
+            "group": [record.group for record in records],
+            # As objects: a whole number beside an empty cell stays a whole number.
+            column: pd.Series(values, dtype=object),
+        }
+    )
+    return split_rows(table, settings, root).tolist()
+
+
+def split_rows(table: pd.DataFrame, settings: Mapping, root: Path) -> pd.Series:
+    """The split of each row of a table: train, val or test.
 
     A group takes the split that its source names, else the one of the list that names it or one
     of its samples, else `rest`, else its share of `fractions`.
 
     Parameters
     ----------
+    table : with the columns `sample_id`, `group` and the column that names the split, if any
     settings : the key `split` of a dataset's configuration. `column`: the source's own column, by
         default ``split``; `names`: split -> the source's words for it; `lists`: split -> sample
         ids, groups, or patterns with ``*``; `files`: split -> text file with one of these per
@@ -40,32 +61,34 @@ def assign_splits(records: Sequence[Record], settings: Mapping, root: Path) -> l
     """
     settings = dict(settings or {})
     _check_settings(settings)
-    claims, problems = _claims(records, settings, root)
+    claims, problems = _claims(table, settings, root)
     groups: dict[str, str] = {}
     for group, found in claims.items():
         if len(found) > 1:
             shown = ", ".join(f"{split} ({why})" for split, why in sorted(found.items()))
             problems.append(Problem(f"group {group}", "one split for all its samples", shown))
         groups[group] = min(found)
-    open_sizes = Counter(r.group for r in records if r.group not in groups)
+    counts = table["group"].value_counts(sort=False)
+    sizes = {group: int(count) for group, count in counts.items() if group not in groups and count}
     if "rest" in settings:
-        groups.update(dict.fromkeys(open_sizes, settings["rest"]))
+        groups.update(dict.fromkeys(sizes, settings["rest"]))
     elif "fractions" in settings:
-        drawn, more = _draw(open_sizes, settings["fractions"], settings.get("seed", 0))
+        drawn, more = _draw(sizes, settings["fractions"], settings.get("seed", 0))
         groups.update(drawn)
         problems += more
     named = {problem.file for problem in problems}
+    splits = table["group"].astype(object).map(groups)
     problems += [
-        Problem(_name(r), f"a split ({', '.join(SPLITS)})", "none: see split")
-        for r in records
-        if r.group not in groups and _name(r) not in named
+        Problem(_name(sample_id), f"a split ({', '.join(SPLITS)})", "none: see split")
+        for sample_id in table["sample_id"][splits.isna()]
+        if _name(sample_id) not in named
     ]
     raise_problems(problems, f"the split of dataset {root}")
-    return [groups[record.group] for record in records]
+    return splits
 
 
-def _name(record: Record) -> str:
-    return f"sample {record.sample_id}"
+def _name(sample_id: str) -> str:
+    return f"sample {sample_id}"
 
 
 def _check_settings(settings: Mapping) -> None:
@@ -90,50 +113,53 @@ def _check_settings(settings: Mapping) -> None:
 
 
 def _claims(
-    records: Sequence[Record], settings: Mapping, root: Path
+    table: pd.DataFrame, settings: Mapping, root: Path
 ) -> tuple[dict[str, dict[str, str]], list[Problem]]:
     """For each group the splits that the source or a list gives it, with the first reason."""
     claims: dict[str, dict[str, str]] = defaultdict(dict)
     problems = []
-    if "column" in settings:
-        words, unknown = _by_column(records, settings)
+    if settings.get("column") in table:
+        words, unknown = _by_column(table, settings)
         problems += unknown
-        for record, split in words:
-            claims[record.group].setdefault(split, record.sample_id)
-    for split, entries, where in _lists(settings, root, problems):
+        for sample_id, group, split in words:
+            claims[group].setdefault(split, sample_id)
+    own = set(claims) if "column" in settings else set()
+    lists = list(_lists(settings, root, problems))
+    exact = _exact_matches({name for _, entries, _ in lists for name in entries}, table)
+    for split, entries, where in lists:
         for entry in entries:
-            groups = _matching(entry, records)
+            groups = exact.get(entry) or _matching(entry, table)
             if not groups:
-                problems.append(_unmatched(entry, records, where))
+                problems.append(_unmatched(entry, table, where))
             for group in groups:
                 # A list answers for what the source leaves open.
-                if "column" not in settings or group not in claims:
+                if group not in own:
                     claims[group].setdefault(split, entry)
     return claims, problems
 
 
 def _by_column(
-    records: Sequence[Record], settings: Mapping
-) -> tuple[list[tuple[Record, str]], list[Problem]]:
-    """Records with the split that a column of the source names."""
+    table: pd.DataFrame, settings: Mapping
+) -> tuple[list[tuple[str, str, str]], list[Problem]]:
+    """(sample, group, split) of the first row of each group and split that a column names."""
     column = settings["column"]
     names = settings.get("names") or {}
     words = {split: split for split in SPLITS}
     for split, several in names.items():
         several = several if isinstance(several, list | tuple) else [several]
         words.update({str(word): split for word in several})
-    found, problems = [], []
-    for record in records:
-        value = record.split if column == "split" else record.extra.get(column)
-        # An empty cell of a table is NaN, the only value unlike itself.
-        if value is None or value != value:
-            continue
-        if str(value) in words:
-            found.append((record, words[str(value)]))
-        else:
-            expected = f"one of {', '.join(words)} in column {column} (split.names adds words)"
-            problems.append(Problem(_name(record), expected, repr(value)))
-    return found, problems
+    # An empty cell of a table names nothing.
+    given = table[table[column].notna()]
+    splits = given[column].astype(object).map(lambda value: words.get(str(value)))
+    unknown = given[splits.isna()]
+    expected = f"one of {', '.join(words)} in column {column} (split.names adds words)"
+    problems = [
+        Problem(_name(sample_id), expected, repr(value))
+        for sample_id, value in zip(unknown["sample_id"], unknown[column], strict=True)
+    ]
+    found = given[["sample_id", "group"]].assign(split=splits)[splits.notna()]
+    found = found.drop_duplicates(["group", "split"])
+    return list(found.itertuples(index=False, name=None)), problems
 
 
 def _lists(
@@ -152,22 +178,40 @@ def _lists(
         yield split, [line for line in lines if line and not line.startswith("#")], str(path)
 
 
-def _matching(entry: str, records: Sequence[Record]) -> list[str]:
-    """Groups that an entry names by group, sample id, or a pattern of either."""
-    # Lists in files often name the image with its extension.
+def _names(entry: str) -> set[str]:
+    """What an entry may name: lists in files often name the image with its extension."""
     suffix = PurePosixPath(entry).suffix.lower()
-    names = {entry, entry[: -len(suffix)]} if suffix in SUFFIXES else {entry}
-    exact = {r.group for r in records if r.group in names or r.sample_id in names}
-    if exact or not any(sign in entry for sign in "*?"):
-        return sorted(exact)
-    pattern = entry.replace("[", "[[]")
-    matches = (r for r in records if any(fnmatchcase(n, pattern) for n in (r.group, r.sample_id)))
-    return sorted({record.group for record in matches})
+    return {entry, entry[: -len(suffix)]} if suffix in SUFFIXES else {entry}
 
 
-def _unmatched(entry: str, records: Sequence[Record], where: str) -> Problem:
-    names = [record.sample_id for record in records]
-    near = difflib.get_close_matches(entry, names, n=1)
+def _exact_matches(entries: set[str], table: pd.DataFrame) -> dict[str, list[str]]:
+    """For each entry the groups that it names by group or sample id, letter by letter."""
+    names = {name for entry in entries for name in _names(entry)}
+    hit = table["group"].isin(names) | table["sample_id"].isin(names)
+    found = table.loc[hit, ["sample_id", "group"]]
+    groups: dict[str, set[str]] = defaultdict(set)
+    for sample_id, group in found.itertuples(index=False, name=None):
+        groups[group].add(group)
+        groups[sample_id].add(group)
+    return {
+        entry: sorted(set().union(*(groups.get(name, ()) for name in _names(entry))))
+        for entry in entries
+    }
+
+
+def _matching(entry: str, table: pd.DataFrame) -> list[str]:
+    """Groups that a pattern names by group or sample id."""
+    if not any(sign in entry for sign in "*?"):
+        return []
+    matches = re.compile(translate(entry.replace("[", "[[]"))).match
+    groups = {group for group in table["group"].unique() if matches(group)}
+    rows = zip(table["sample_id"], table["group"], strict=True)
+    return sorted(groups | {group for sample_id, group in rows if matches(sample_id)})
+
+
+def _unmatched(entry: str, table: pd.DataFrame, where: str) -> Problem:
+    names = table["sample_id"].tolist()
+    near = difflib.get_close_matches(entry, names[:MAX_COMPARED], n=1)
     hint = f", such as {(near or names)[0]}" if names else ""
     return Problem(where, f"a sample id, a group or a pattern of these{hint}", repr(entry))
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from segmill.samples import Sample
 
+ROWS_AT_ONCE = 100_000
 # Attributes that say what the arrays mean; the others say where they come from.
 MEANING = ("classes", "notions", "targets", "units", "preprocessing", "derived")
 
@@ -27,5 +28,11 @@ def content_hash(table: pd.DataFrame, extents: np.ndarray, attributes: dict) -> 
     meaning = {key: attributes.get(key) for key in MEANING}
     digest.update(json.dumps(meaning, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(extents, dtype=np.int32).data)
-    digest.update(table.to_csv(index=False, float_format="%.17g", lineterminator="\n").encode())
+    # In slices: the text of a large table would be several times its size.
+    for first in range(0, max(1, len(table)), ROWS_AT_ONCE):
+        rows = table.iloc[first : first + ROWS_AT_ONCE]
+        text = rows.to_csv(
+            index=False, header=first == 0, float_format="%.17g", lineterminator="\n"
+        )
+        digest.update(text.encode())
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """What a store will hold, said before the first sample is made."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from segmill.samples import LAYOUT, Sample
 
 COMPRESSIONS = ("zstd", "lz4", "none")
 SPLITS = ("train", "val", "test")
+# Wanted size of a shard of the largest array, uncompressed, in MiB.
+SHARD_MIB = 128.0
 REQUIRED_COLUMNS = ("sample_id", "group", "split", "source", "frame")
 
 
@@ -23,32 +26,13 @@ class FieldSpec:
     channels: int | None = None
 
 
-@dataclass
-class StorePlan:
-    """Layout, table and attributes of a store, fixed by configuration and input, not by its parts.
+class ShardLayout:
+    """How samples lie in shards; for a class that has a length and a plan's attributes."""
 
-    Attributes
-    ----------
-    table : one row per sample, with at least the columns `sample_id` (unique), `group`, `split`
-        (train, val or test), `source` and `frame`
-    fields : array name -> FieldSpec; `image` must be among them
-    height, width : size in pixels of the largest sample
-    attributes : JSON-serialisable facts: dataset, classes, notions, targets, units, source,
-        licence, config, derived, preprocessing
-    shard_mib : wanted size of a shard of the largest array, uncompressed, in MiB
-    compression : codec of every array: zstd (smallest), lz4 (blosc), none (fastest to read)
-    """
-
-    table: pd.DataFrame
-    fields: dict[str, FieldSpec]
+    fields: Mapping[str, FieldSpec]
     height: int
     width: int
-    attributes: dict = field(default_factory=dict)
-    shard_mib: float = 128.0
-    compression: str = "zstd"
-
-    def __len__(self) -> int:
-        return len(self.table)
+    shard_mib: float
 
     @property
     def sample_bytes(self) -> int:
@@ -79,6 +63,41 @@ class StorePlan:
         if not 0 <= part < parts:
             raise StoreError(f"part {part} of {parts} does not exist: parts count from 0")
         return range(part * self.n_shards // parts, (part + 1) * self.n_shards // parts)
+
+    def members(self, shards: range) -> range:
+        """Numbers of the samples of consecutive shards."""
+        size = self.shard_samples
+        return range(min(shards.start * size, len(self)), min(shards.stop * size, len(self)))
+
+
+@dataclass
+class StorePlan(ShardLayout):
+    """Layout, table and attributes of a store, fixed by configuration and input, not by its parts.
+
+    Attributes
+    ----------
+    table : one row per sample, with at least the columns `sample_id` (unique), `group`, `split`
+        (train, val or test), `source` and `frame`
+    fields : array name -> FieldSpec; `image` must be among them
+    height, width : size in pixels of the largest sample
+    attributes : JSON-serialisable facts: dataset, classes, notions, targets, units, source,
+        licence, config, derived, preprocessing
+    shard_mib : wanted size of a shard of the largest array, uncompressed, in MiB
+    compression : codec of every array: zstd (smallest), lz4 (blosc), none (fastest to read)
+    hidden : columns of the table that serve the producer alone and do not enter the store
+    """
+
+    table: pd.DataFrame
+    fields: dict[str, FieldSpec]
+    height: int
+    width: int
+    attributes: dict = field(default_factory=dict)
+    shard_mib: float = SHARD_MIB
+    compression: str = "zstd"
+    hidden: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.table)
 
     def check(self) -> None:
         """Raise StoreError where the plan breaks the contract, all offences at once."""
@@ -119,10 +138,38 @@ class StorePlan:
         return offences
 
 
+@dataclass
+class PartPlan(ShardLayout):
+    """What a job needs that fills one part of a store: the layout, and rows of its own.
+
+    Attributes
+    ----------
+    rows : rows of the plan's table in the shards of this part, indexed by their numbers in it
+    shards : numbers of these shards
+    samples : number of samples of the whole store; the other attributes are those of the plan
+    """
+
+    rows: pd.DataFrame
+    shards: range
+    samples: int
+    fields: dict[str, FieldSpec]
+    height: int
+    width: int
+    shard_mib: float
+
+    def __len__(self) -> int:
+        return self.samples
+
+
 class Producer(Protocol):
     """Any stage that makes a store: it says what the store will hold and makes sample i.
 
     `sample` must depend on `i` and the configuration only, and may be called from several threads.
+
+    A producer whose samples follow from the rows of its table may have a method
+    ``take_rows(rows: pd.DataFrame) -> None``. It is called before the first `sample` of a part with
+    the rows of this part as :meth:`plan` gave them, columns in `hidden` among them, indexed by `i`:
+    a job then need not find out again, for the whole store, what the plan knew.
     """
 
     def plan(self) -> StorePlan:

@@ -26,7 +26,7 @@ from segmill.progress import log, timed, track
 from segmill.samples import Sample
 from segmill.store.hashing import content_hash, sample_digest
 from segmill.store.paths import StorePaths, store_paths
-from segmill.store.plan import FieldSpec, Producer, StorePlan
+from segmill.store.plan import FieldSpec, PartPlan, Producer, ShardLayout, StorePlan
 from segmill.store.reader import Store, array_spec, open_store
 
 FORMAT = "segmill-store-1"
@@ -37,6 +37,8 @@ CODECS = {
     "lz4": BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle"),
     "zstd": ZstdCodec(level=1),
 }
+# Rows of the plan that are read at once; a part reads those groups that its rows lie in.
+ROW_GROUP = 8192
 # Samples that one worker makes between two looks at the progress.
 SAMPLES_PER_WORKER = 4
 
@@ -84,7 +86,7 @@ def _create_array(group: zarr.Group, name: str, plan: StorePlan) -> None:
 def _write_plan(paths: StorePaths, plan: StorePlan) -> Path:
     """Keep the plan beside the group, so that every part and the end work from the same one."""
     paths.plan.mkdir()
-    plan.table.to_parquet(paths.plan / PLAN_TABLE, index=False)
+    plan.table.to_parquet(paths.plan / PLAN_TABLE, index=False, row_group_size=ROW_GROUP)
     facts = {
         "fields": {name: asdict(spec) for name, spec in plan.fields.items()},
         "height": plan.height,
@@ -92,20 +94,52 @@ def _write_plan(paths: StorePaths, plan: StorePlan) -> Path:
         "attributes": plan.attributes,
         "shard_mib": plan.shard_mib,
         "compression": plan.compression,
+        "hidden": plan.hidden,
     }
     target = paths.plan / PLAN_FILE
     target.write_text(json.dumps(facts, indent=1))
     return target
 
 
-def _read_plan(paths: StorePaths) -> StorePlan:
+def _read_facts(paths: StorePaths) -> dict:
+    """What the plan says of the whole store."""
     if not (paths.plan / PLAN_FILE).exists():
         raise StoreError(
             f"{paths.plan}: expected the plan of a store laid out by create(), found none"
         )
     facts = json.loads((paths.plan / PLAN_FILE).read_text())
     facts["fields"] = {name: FieldSpec(**spec) for name, spec in facts["fields"].items()}
+    facts["hidden"] = tuple(facts["hidden"])
+    return facts
+
+
+def _read_plan(paths: StorePaths) -> StorePlan:
+    facts = _read_facts(paths)
     return StorePlan(table=pd.read_parquet(paths.plan / PLAN_TABLE), **facts)
+
+
+def _read_part(paths: StorePaths, part: int, parts: int) -> PartPlan:
+    """The plan as far as one part needs it; memory grows with the part, not with the store."""
+    facts = _read_facts(paths)
+    known = {key: facts[key] for key in ("fields", "height", "width", "shard_mib")}
+    with pq.ParquetFile(paths.plan / PLAN_TABLE) as file:
+        plan = PartPlan(pd.DataFrame(), range(0), file.metadata.num_rows, **known)
+        plan.shards = plan.shards_of(part, parts)
+        plan.rows = _read_rows(file, plan.members(plan.shards))
+    return plan
+
+
+def _read_rows(file: pq.ParquetFile, wanted: range) -> pd.DataFrame:
+    """Some consecutive rows of a table, indexed by their numbers."""
+    sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
+    groups = np.flatnonzero((starts < wanted.stop) & (ends > wanted.start)).tolist()
+    first = int(starts[groups[0]]) if groups else 0
+    table = file.read_row_groups(groups, use_pandas_metadata=True)
+    rows = table.slice(wanted.start - first, len(wanted)).to_pandas()
+    rows.index = pd.RangeIndex(wanted.start, wanted.stop)
+    return rows
 
 
 def fill(
@@ -122,20 +156,23 @@ def fill(
         naming store and sample, when a sample cannot be made or breaks the plan.
     """
     paths = store_paths(path)
-    plan = _read_plan(paths)
-    shards = plan.shards_of(part, parts)
+    plan = _read_part(paths, part, parts)
+    if hasattr(producer, "take_rows"):
+        producer.take_rows(plan.rows)
     arrays = {name: _open_for_writing(paths.partial, name) for name in plan.fields}
     rows: list[dict] = []
     what = f"{paths.group}, part {part + 1} of {parts}"
-    todo = [i for shard in shards for i in _members(plan, shard)]
+    todo = list(plan.rows.index)
     made = iter(track(_make(producer, plan, todo, workers), total=len(todo), what=what))
     with timed(f"{what}: {len(todo)} samples"):
-        for shard in shards:
+        for shard in plan.shards:
             members = _members(plan, shard)
             samples = [next(made) for _ in members]
             _write_shard(arrays, plan, members, samples)
             rows += [_row(i, sample) for i, sample in zip(members, samples, strict=True)]
-    files = {name: size for shard in shards for name, size in _files(paths.partial, plan, shard)}
+    files = {
+        name: size for shard in plan.shards for name, size in _files(paths.partial, plan, shard)
+    }
     return {"part": part, "parts": parts, "rows": rows, "files": files}
 
 
@@ -143,14 +180,11 @@ def _open_for_writing(partial: Path, name: str) -> ts.TensorStore:
     return ts.open(array_spec(partial / name), write=True, read=True).result()
 
 
-def _members(plan: StorePlan, shard: int) -> range:
-    first = shard * plan.shard_samples
-    return range(first, min(first + plan.shard_samples, len(plan)))
+def _members(plan: ShardLayout, shard: int) -> range:
+    return plan.members(range(shard, shard + 1))
 
 
-def _make(
-    producer: Producer, plan: StorePlan, indices: list[int], workers: int
-) -> Iterator[Sample]:
+def _make(producer: Producer, plan: PartPlan, indices: list[int], workers: int) -> Iterator[Sample]:
     """Make samples in order, `workers` at a time, in batches that bound the memory."""
     make = dask.delayed(partial(_make_one, producer, plan), pure=False, traverse=False)
     batch = workers * SAMPLES_PER_WORKER
@@ -159,8 +193,8 @@ def _make(
         yield from dask.compute(*tasks, scheduler="threads", num_workers=workers)
 
 
-def _make_one(producer: Producer, plan: StorePlan, i: int) -> Sample:
-    name = plan.table["sample_id"].iloc[i]
+def _make_one(producer: Producer, plan: PartPlan, i: int) -> Sample:
+    name = plan.rows["sample_id"].loc[i]
     try:
         sample = producer.sample(i)
     except Exception as error:
@@ -172,7 +206,7 @@ def _make_one(producer: Producer, plan: StorePlan, i: int) -> Sample:
     return sample
 
 
-def _check_against_plan(sample: Sample, plan: StorePlan, name: str) -> None:
+def _check_against_plan(sample: Sample, plan: PartPlan, name: str) -> None:
     arrays = sample.arrays()
     offences = []
     if set(arrays) != set(plan.fields):
@@ -191,7 +225,7 @@ def _check_against_plan(sample: Sample, plan: StorePlan, name: str) -> None:
 
 
 def _write_shard(
-    arrays: dict[str, ts.TensorStore], plan: StorePlan, members: range, samples: list[Sample]
+    arrays: dict[str, ts.TensorStore], plan: PartPlan, members: range, samples: list[Sample]
 ) -> None:
     """Write one shard of every array and read it back."""
     window = slice(members.start, members.stop)
@@ -221,7 +255,8 @@ def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
     plan = _read_plan(paths)
     manifests = list(manifests)
     facts = _gather(plan, manifests, paths.group)
-    table = plan.table.assign(**{k: facts[k].to_numpy() for k in facts if k != "extent"})
+    table = _visible(plan)
+    table = table.assign(**{k: facts[k].to_numpy() for k in facts if k != "extent"})
     extents = np.array([*facts["extent"]], dtype=np.int32)
     digest = content_hash(table, extents, plan.attributes)
     if paths.partial.exists():
@@ -239,6 +274,17 @@ def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
     return store
 
 
+def _visible(plan: StorePlan) -> pd.DataFrame:
+    """The plan's columns for the store; what was categorical to save memory is plain again."""
+    table = plan.table.drop(columns=list(plan.hidden))
+    plain = {
+        name: dtype.categories.dtype
+        for name, dtype in table.dtypes.items()
+        if isinstance(dtype, pd.CategoricalDtype)
+    }
+    return table.astype(plain)
+
+
 def _gather(plan: StorePlan, manifests: Iterable[dict], group: Path) -> pd.DataFrame:
     """The rows of all manifests in the order of the table."""
     rows = pd.DataFrame([row for manifest in manifests for row in manifest["rows"]])
@@ -253,7 +299,7 @@ def _gather(plan: StorePlan, manifests: Iterable[dict], group: Path) -> pd.DataF
     return rows.sort_values("row", ignore_index=True).drop(columns="row")
 
 
-def _files(partial: Path, plan: StorePlan, shard: int) -> Iterator[tuple[str, int]]:
+def _files(partial: Path, plan: ShardLayout, shard: int) -> Iterator[tuple[str, int]]:
     """Files of one shard and their sizes; an array whose values are all zero there has no file."""
     for name in plan.fields:
         for file in sorted((partial / name / "c" / str(shard)).rglob("*")):
