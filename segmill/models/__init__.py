@@ -3,7 +3,7 @@
 A network is one module of this package that calls :func:`register`; it is imported below.
 """
 
-from segmill.models import unet, unet_compressed  # noqa: F401  (registers the networks)
+from segmill.models import fc_densenet, unet, unet_compressed  # noqa: F401  (registers them)
 from segmill.models.description import describe
 from segmill.models.initialisation import initialise
 from segmill.models.receptive_fields import measured_receptive_field, receptive_field

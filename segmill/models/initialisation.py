@@ -21,7 +21,8 @@ def initialise(model: nn.Module, seed: int | None = None) -> nn.Module:
     """Draw all convolution weights of a network anew, in the order of its modules.
 
     He normal: N(0, 2 / fan_in) for the weights, zero for the biases (He et al. 2015, Delving deep
-    into rectifiers); layers of normalisation go back to scale 1, shift 0 and empty statistics.
+    into rectifiers); a layer with an attribute `gain` has that in place of the 2, which makes up
+    for a ReLU. Layers of normalisation go back to scale 1, shift 0 and empty statistics.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def initialise(model: nn.Module, seed: int | None = None) -> nn.Module:
     with torch.no_grad():
         for layer in model.modules():
             if isinstance(layer, CONVOLUTIONS):
-                std = math.sqrt(2 / _fan_in(layer))
+                std = math.sqrt(getattr(layer, "gain", 2.0) / _fan_in(layer))
                 draw = torch.randn(layer.weight.shape, generator=generator, dtype=torch.float32)
                 layer.weight.copy_(draw * std)
                 if layer.bias is not None:

@@ -2,10 +2,11 @@
 
 import math
 
-from torch import nn
+from torch import Tensor, nn
 
 NORMS = ("batch", "group", "none")
 UPSAMPLINGS = ("nearest", "transposed")
+CONVOLUTIONS = ("separable", "plain")
 MOST_GROUPS = 8
 
 
@@ -69,3 +70,74 @@ class UpConv(nn.Sequential):
                 norm_layer(norm, out_channels),
                 nn.ReLU(inplace=True),
             )
+
+
+class StandardisedConv2d(nn.Conv2d):
+    """Convolution whose weights are standardised before each use.
+
+    w' = sqrt(gain / n) (w - mean) / sqrt(variance + eps), mean and variance being those of the n
+    weights of one output channel, so that the scale of w has no effect (Qiao et al. 2019, Weight
+    Standardization; the factor in front, as of Brock et al. 2021, keeps the variance of the
+    activations that He's initialisation gives, see :func:`segmill.models.initialise`).
+    """
+
+    gain = 2.0
+    eps = 1e-10
+
+    def standardised(self) -> Tensor:
+        """The weights (out, in / groups, height, width) that the convolution applies."""
+        axes = (1, 2, 3)
+        mean, count = self.weight.mean(axes, keepdim=True), self.weight[0].numel()
+        variance = self.weight.var(axes, correction=0, keepdim=True)
+        return (self.weight - mean) * (variance + self.eps).rsqrt() * (self.gain / count) ** 0.5
+
+    def without_standardisation(self) -> nn.Conv2d:
+        """A plain convolution that computes the same, of the weights that this one has now."""
+        plain = nn.Conv2d(
+            self.in_channels,
+            self.out_channels,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            bias=self.bias is not None,
+        ).to(self.weight)
+        plain.load_state_dict({**self.state_dict(), "weight": self.standardised().detach()})
+        return plain
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, H', W')."""
+        return self._conv_forward(x, self.standardised(), self.bias)
+
+
+def convolution(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    norm: str,
+    standardise: bool = False,
+    kind: str = "plain",
+) -> nn.Module:
+    """A convolution of "same" size that normalisation and ReLU stand in front of, not behind.
+
+    Parameters
+    ----------
+    in_channels, out_channels : channels
+    kernel : odd side of the kernel
+    norm : of the network; without one the convolution has a bias
+    standardise : whether its weights are standardised. Depthwise weights never are: a kernel of
+        mean zero would lose the mean of its channel
+    kind : ``"plain"``; ``"separable"``: one kernel x kernel filter for each channel, then 1x1 over
+        the channels, nothing between them (Chollet 2017, Xception)
+    """
+    layer = StandardisedConv2d if standardise else nn.Conv2d
+    bias = norm == "none"
+    if kind == "plain":
+        return layer(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias)
+    depthwise = nn.Conv2d(
+        in_channels, in_channels, kernel, padding=kernel // 2, groups=in_channels, bias=False
+    )
+    pointwise = layer(in_channels, out_channels, 1, bias=bias)
+    pointwise.gain = 1.0  # no ReLU halves what it reads
+    return nn.Sequential(depthwise, pointwise)

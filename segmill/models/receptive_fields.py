@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from segmill.models.layers import StandardisedConv2d
 from segmill.models.sizes import SizeGuard
 
 NORMALISATIONS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d)
@@ -97,6 +98,7 @@ def _along(value, axis: int):
 # Layers of other networks enter here: a rule maps (layer, span of its input, axis) to a span.
 RULES: dict[type, Callable[[nn.Module, Span, int], Span]] = {
     nn.Conv2d: _convolved,
+    StandardisedConv2d: _convolved,
     nn.MaxPool2d: _convolved,
     nn.ConvTranspose2d: _transposed,
     nn.Upsample: _upsampled,
@@ -204,6 +206,10 @@ def _let_through(model: nn.Module) -> nn.Module:
                 setattr(parent, name, nn.Identity())
             elif isinstance(layer, nn.MaxPool2d):
                 setattr(parent, name, nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding))
+            elif isinstance(layer, StandardisedConv2d):
+                # Of equal weights standardisation would leave zeros.
+                setattr(parent, name, layer.without_standardisation())
+                nn.init.constant_(getattr(parent, name).weight, 1 / layer.weight[0].numel())
             elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.constant_(layer.weight, 1 / layer.weight[0].numel())
     return model
