@@ -20,7 +20,8 @@ class Loss(nn.Module, ABC):
     - ``semantic`` (B, H, W) integer class ids 0..K-1
     - ``weight`` (B, H, W) float, a weight per pixel
     - ``notions`` (B, H, W) integer, bit k set where notion k is present
-    - ``target`` (B, K, H, W) float, values to regress
+    - ``target`` (B, K, H, W) float, values to regress; beside ``notions`` the last channels alone,
+      in their order. NaN = not annotated: such values enter no sum and no count either
     - ``ignore`` (B, H, W) bool, True = not annotated: such pixels enter no sum and no count,
       whatever the other entries hold there
 
@@ -60,6 +61,10 @@ class Loss(nn.Module, ABC):
     def evaluate(self, prediction: Tensor, truth: Mapping[str, Tensor], valid: Tensor) -> Tensor:
         """The loss over the pixels where `valid` (B, H, W) is True; inputs are checked."""
 
+    def target_channels(self, outputs: int) -> int:
+        """How many of the network's last outputs are learnt from ``target``: all by default."""
+        return outputs
+
     def _check(self, prediction: Tensor, truth: Mapping[str, Tensor]) -> None:
         name = type(self).__name__
         if prediction.dim() != 4 or not prediction.is_floating_point():
@@ -75,7 +80,7 @@ class Loss(nn.Module, ABC):
         for key in (*self.needs, *(("ignore",) if "ignore" in truth else ())):
             expected = (batch, height, width)
             if key == "target":
-                expected = (batch, channels, height, width)
+                expected = (batch, self.target_channels(channels), height, width)
             if tuple(truth[key].shape) != expected:
                 raise ValueError(
                     f"{name}: expected {key} of shape {expected}, found {tuple(truth[key].shape)}"

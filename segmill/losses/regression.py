@@ -24,7 +24,7 @@ class MSEOptions:
 
 @register("mse", MSEOptions)
 class MSE(Loss):
-    """Mean over valid pixels and channels of the squared error."""
+    """Mean of the squared error over valid pixels and channels, targets of NaN left out."""
 
     def __init__(self, truth: str = "target"):
         super().__init__()
@@ -39,6 +39,7 @@ class MSE(Loss):
             target = F.one_hot(ids, classes).movedim(-1, 1).to(prediction.dtype)
             prediction = prediction.softmax(dim=1)
         else:
+            everywhere = everywhere & ~truth["target"].isnan()
             # Cleared before the difference: zero times NaN would be a NaN in the gradient.
             target = torch.where(everywhere, truth["target"].to(prediction.dtype), 0)
         return masked_mean((prediction - target).square(), everywhere)

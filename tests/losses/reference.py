@@ -61,11 +61,27 @@ def squared_error_and_variation(z, arrays, alpha):
     return squared_error(z, arrays) + alpha * variation / z.shape[0] / z.shape[1]
 
 
-def focal(z, arrays, gamma=2.0, weights=None):
+def focal(z, arrays, gamma=2.0, weights=None, click=False, click_weight=1.0):
+    if click:
+        of_notions = focal(z[:, :-1], arrays, gamma, weights)
+        count = z.shape[1] - 1
+        total = count * of_notions + click_weight * quality(z[:, -1], arrays, gamma)
+        return total / (count + click_weight)
     given = np.where(notions(z, arrays), 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z)))
     cost = -((1 - given) ** gamma) * np.log(given)
     of_notions = np.mean([cost[b, :, y, x] for b, y, x in arrays["pixels"]], axis=0)
     return np.average(of_notions, weights=weights)
+
+
+def quality(z, arrays, gamma):
+    """Equation 4 of Li et al. 2020, over annotated pixels."""
+    costs = []
+    for b, y, x in arrays["pixels"]:
+        heat, score = arrays["target"][b, 0, y, x].astype(np.float64), 1 / (1 + np.exp(-z[b, y, x]))
+        if not np.isnan(heat):
+            entropy = (1 - heat) * np.log(1 - score) + heat * np.log(score)
+            costs.append(-(np.abs(heat - score) ** gamma) * entropy)
+    return np.mean(costs) if costs else 0.0
 
 
 def dice(z, arrays, smooth=1.0, **options):

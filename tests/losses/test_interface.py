@@ -18,6 +18,7 @@ def test_the_losses_of_the_studies_are_there_and_say_what_they_need():
         "weighted_cross_entropy": ("semantic", "weight"),
     }
     assert losses.build("dice", activation="sigmoid").needs == ("notions",)
+    assert losses.build("focal", click=True).needs == ("notions", "target")
     assert losses.build("mse", truth="semantic").needs == ("semantic",)
 
 
@@ -37,6 +38,7 @@ def test_unknown_names_and_options_name_the_legal_ones():
         ({"gamma": -1}, "gamma"),
         ({"weights": [0, 0]}, "at least one weight above 0"),
         ({"weights": [1, -1]}, "weights"),
+        ({"click_weight": -1}, "click_weight: expected at least 0.0"),
     ],
 )
 def test_options_of_the_focal_loss_that_have_no_sense(options, match):
@@ -48,6 +50,17 @@ def test_focal_weights_must_fit_the_notions():
     prediction, truth = make()
     with pytest.raises(ValueError, match="each of 3 notions, found 2"):
         losses.build("focal", weights=[1, 1])(prediction, truth)
+
+
+def test_a_click_is_one_heat_map_behind_the_notions():
+    prediction, truth = make()
+    with pytest.raises(ValueError, match=r"expected target of shape \(2, 1, 5, 4\), found \(2, 3"):
+        losses.build("focal", click=True)(prediction, truth)
+    truth["target"] = truth["target"][:, :1]
+    with pytest.raises(ValueError, match="outputs of notions and of a click, found one"):
+        losses.build("focal", click=True)(prediction[:, :1], truth)
+    with pytest.raises(ValueError, match="each of 2 notions, found 3"):
+        losses.build("focal", click=True, weights=[1, 1, 1])(prediction, truth)
 
 
 def test_a_missing_entry_is_named():

@@ -18,6 +18,8 @@ EVERY = [
     ("weighted_cross_entropy", {}),
     ("focal", {}),
     ("focal", {"gamma": 0.0, "weights": [1.0, 0.0, 3.0]}),
+    ("focal", {"click": True, "click_weight": 2.5, "weights": [1.0, 4.0]}),
+    ("focal", {"click": True, "gamma": 0.0}),
     ("dice", {}),
     ("dice", {"activation": "sigmoid", "per_image": True}),
     ("jaccard", {"background": False}),
@@ -25,8 +27,8 @@ EVERY = [
 ]
 
 
-def make(seed=0, shape=(2, 3, 5, 4), ignored=0.3, scale=2.0):
-    """A prediction in float64 and a truth with every entry."""
+def make(seed=0, shape=(2, 3, 5, 4), ignored=0.3, scale=2.0, options=None):
+    """A prediction in float64 and a truth with every entry, the target of these options' loss."""
     rng = np.random.default_rng(seed)
     batch, classes, height, width = shape
     pixels = (batch, height, width)
@@ -37,13 +39,17 @@ def make(seed=0, shape=(2, 3, 5, 4), ignored=0.3, scale=2.0):
         "target": torch.from_numpy(rng.normal(size=shape).astype(np.float32)),
         "ignore": torch.from_numpy(rng.random(pixels) < ignored),
     }
-    return torch.from_numpy(rng.normal(size=shape) * scale), truth
+    prediction = torch.from_numpy(rng.normal(size=shape) * scale)
+    if (options or {}).get("click"):
+        truth["target"] = torch.from_numpy(rng.random((batch, 1, height, width), np.float32))
+        truth["target"][0, 0, :2] = float("nan")
+    return prediction, truth
 
 
 @pytest.mark.parametrize(("name", "options"), EVERY)
 @pytest.mark.parametrize("ignored", [0.0, 0.4])
 def test_value_is_that_of_the_definition(name, options, ignored):
-    prediction, truth = make(seed=3, ignored=ignored)
+    prediction, truth = make(seed=3, ignored=ignored, options=options)
     loss = losses.build(name, **options)
     expected = loss_by_definition(name, options, prediction, truth)
     assert loss(prediction, truth).item() == pytest.approx(expected, rel=1e-6)
@@ -54,14 +60,14 @@ def test_value_is_that_of_the_definition(name, options, ignored):
 
 @pytest.mark.parametrize(("name", "options"), EVERY)
 def test_gradient_is_that_of_finite_differences(name, options):
-    prediction, truth = make(seed=1, shape=(2, 3, 3, 3))
+    prediction, truth = make(seed=1, shape=(2, 3, 3, 3), options=options)
     loss = losses.build(name, **options)
     assert torch.autograd.gradcheck(lambda p: loss(p, truth), prediction.requires_grad_())
 
 
 @pytest.mark.parametrize(("name", "options"), EVERY)
 def test_nothing_under_the_ignore_mask_matters(name, options):
-    prediction, truth = make(seed=2)
+    prediction, truth = make(seed=2, options=options)
     loss = losses.build(name, **options)
     gradients, values = [], []
     for poison in (False, True):
@@ -85,7 +91,7 @@ def test_nothing_under_the_ignore_mask_matters(name, options):
 
 @pytest.mark.parametrize(("name", "options"), EVERY)
 def test_all_ignored_is_zero_with_a_gradient_of_zero(name, options):
-    prediction, truth = make(ignored=2.0)
+    prediction, truth = make(ignored=2.0, options=options)
     logits = prediction.requires_grad_()
     value = losses.build(name, **options)(logits, truth)
     value.backward()
@@ -95,7 +101,7 @@ def test_all_ignored_is_zero_with_a_gradient_of_zero(name, options):
 
 @pytest.mark.parametrize(("name", "options"), EVERY)
 def test_without_an_ignore_mask_every_pixel_counts(name, options):
-    prediction, truth = make(ignored=0.0)
+    prediction, truth = make(ignored=0.0, options=options)
     loss = losses.build(name, **options)
     with_mask = loss(prediction, truth)
     del truth["ignore"]
@@ -105,7 +111,7 @@ def test_without_an_ignore_mask_every_pixel_counts(name, options):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize(("name", "options"), EVERY)
 def test_half_precision_is_computed_in_float32_even_under_autocast(name, options, dtype):
-    prediction, truth = make(shape=(2, 3, 16, 16))
+    prediction, truth = make(shape=(2, 3, 16, 16), options=options)
     half = prediction.to(dtype)
     loss = losses.build(name, **options)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -123,7 +129,7 @@ def test_half_precision_is_computed_in_float32_even_under_autocast(name, options
     seed=st.integers(0, 100),
 )
 def test_extreme_logits_and_empty_masks_stay_finite(which, scale, constant, ignored, seed):
-    prediction, truth = make(seed, (1, 3, 4, 3), ignored, scale)
+    prediction, truth = make(seed, (1, 3, 4, 3), ignored, scale, which[1])
     if constant is not None:
         truth["semantic"][:] = constant
         truth["notions"] = torch.full_like(truth["notions"].int(), constant)
@@ -179,3 +185,54 @@ def test_binary_dice_is_f1_and_jaccard_is_iou_for_certain_predictions():
     assert dice == pytest.approx(1 - 2 * both / (mask.sum() + guess.sum()), abs=1e-6)
     jaccard = losses.build("jaccard", **options)(logits, truth).item()
     assert jaccard == pytest.approx(1 - both / either, abs=1e-6)
+
+
+CLICK = {"click": True, "click_weight": 2.0}
+
+
+def test_the_click_of_certain_targets_is_the_focal_loss_itself():
+    """Where the heat map is 0 or 1, a click costs what a notion of that mask does."""
+    prediction, truth = make(ignored=0.3)
+    mask = truth["notions"].int() >> 2 & 1
+    truth["target"] = mask[:, None].float()
+    both = losses.build("focal", click=True)(prediction, truth)
+    assert both.item() == pytest.approx(losses.build("focal")(prediction, truth).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("heat", [0.0, 0.2, 0.7, 1.0])
+def test_the_click_costs_least_at_the_height_of_the_heat_map(heat):
+    scores = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)
+    logits = torch.zeros(99, 2, 1, 1, dtype=torch.float64)
+    logits[:, 1, 0, 0] = scores.logit()
+    truth = {"notions": torch.zeros(1, 1, 1).int(), "target": torch.full((1, 1, 1, 1), heat)}
+    costs = [losses.build("focal", click=True)(one[None], truth).item() for one in logits]
+    assert scores[int(np.argmin(costs))].item() == pytest.approx(heat, abs=0.011)
+
+
+def test_an_image_without_a_recorded_click_teaches_no_click():
+    prediction, truth = make(options=CLICK)
+    truth["target"][1] = float("nan")
+    logits = prediction.clone().requires_grad_()
+    losses.build("focal", **CLICK)(logits, truth).backward()
+    assert not logits.grad[1, -1].any()
+    assert logits.grad[1, :-1].any()
+    assert not logits.grad[0, -1, :2].any()
+    assert logits.grad[0, -1, 2:].any()
+    truth["target"][:] = float("nan")
+    logits.grad = None
+    value = losses.build("focal", **CLICK)(logits, truth)
+    value.backward()
+    assert not logits.grad[:, -1].any()
+    assert value.item() == pytest.approx(losses.build("focal")(logits[:, :-1], truth).item() * 0.5)
+
+
+def test_targets_of_nan_are_left_out_of_a_squared_error():
+    prediction, truth = make(ignored=0.0)
+    truth["target"][0, 1] = float("nan")
+    logits = prediction.clone().requires_grad_()
+    value = losses.build("mse")(logits, truth)
+    value.backward()
+    kept = ~truth["target"].isnan()
+    expected = (prediction - truth["target"])[kept].square().mean()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert torch.equal(logits.grad != 0, kept)
