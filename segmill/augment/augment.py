@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from segmill.augment.backgrounds import Backdrop, open_backgrounds, sample_light
+from segmill.augment.columns import SourceColumns, cut_click
 from segmill.augment.placement import Box, centre_of, centred, cover, grid, random_box
 from segmill.augment.prepare import Cache, Prepared, prepare
 from segmill.augment.recipe import Level, Recipe
@@ -14,6 +17,7 @@ from segmill.errors import ConfigError, StoreError
 from segmill.random import generator
 from segmill.samples import LAYOUT, Sample
 from segmill.store import FieldSpec, Store, StorePlan
+from segmill.store.plan import SHARD_MIB
 
 TRAIN = "train"
 # A crop without any annotated pixel is drawn again, this often, before the sample is given up.
@@ -37,12 +41,16 @@ class AugmentProducer:
     split : ``"train"``, ``"val"`` or ``"test"``: source samples of this split are taken
     seed : of the training data, non-negative
     levels : names or positions of the levels to make; None makes all. Other splits ignore it.
-    compression : codec of the shards, see :class:`segmill.store.StorePlan`
+    compression, shard_mib : codec and size of the shards, see :class:`segmill.store.StorePlan`
+    backgrounds : opened store of the recipe's ``backgrounds.dataset``, if it names one
 
     Raises
     ------
     ConfigError
-        if a level does not exist or the split is empty.
+        if a level does not exist, the split is empty, or backgrounds are to be swapped but are not
+        there or the store lacks the notion that tells the sample from its background.
+    IntegrityError
+        naming every image of a background without a zoom in its name.
     StoreError
         if the store was preprocessed before.
     """
@@ -55,6 +63,8 @@ class AugmentProducer:
         seed: int,
         levels: Iterable[int | str] | None = None,
         compression: str = "none",
+        shard_mib: float = SHARD_MIB,
+        backgrounds: Store | None = None,
     ):
         if store.attributes.get("preprocessing"):
             raise StoreError(f"{store.path}: expected raw images, found preprocessed ones")
@@ -63,12 +73,18 @@ class AugmentProducer:
         self.split = split
         self.seed = seed
         self.compression = compression
+        self.shard_mib = shard_mib
         self.levels = _selected(recipe, levels)
         self._sources = store.where(split=split)
         if not len(self._sources):
             counts = store.table["split"].value_counts().to_dict()
             raise ConfigError(f"{store.path} has no sample of split {split!r}, it has {counts}")
         self._derived = store.attributes.get("derived") or {}
+        self._columns = SourceColumns(store)
+        self._backgrounds = None
+        if split == TRAIN and any(recipe.levels[i].background > 0 for i in self.levels):
+            self._backgrounds = open_backgrounds(recipe, store, seed, backgrounds)
+            self._backgrounds.report(self._columns.zooms[self._sources])
         self._cache: Cache[Prepared] = Cache(self._prepare, CACHED_IMAGES)
         self._rows = list(self._train_rows() if split == TRAIN else self._evaluation_rows())
 
@@ -86,14 +102,19 @@ class AugmentProducer:
             "levels": [self.recipe.levels[i].name for i in self.levels],
             "source_content": self.store.content_hash,
         }
+        if self._backgrounds is not None:
+            attributes["config"]["backgrounds"] = self._backgrounds.to_dict()
         table, fields = self._table(), self._fields()
-        return StorePlan(table, fields, height, width, attributes, compression=self.compression)
+        return StorePlan(table, fields, height, width, attributes, self.shard_mib, self.compression)
 
     def sample(self, i: int) -> Sample:
         """Make the sample of row `i`; may be called from several threads.
 
         `notes` tell what was drawn: centre of the crop in the prepared image (pixels), flips,
-        rotation and shear (degrees), zoom, alpha, quarter, grey-level changes.
+        rotation and shear (degrees), magnification (the level's zoom), alpha, quarter, changes of
+        colours and grey levels, and the background. The source's columns ``mm_per_px``,
+        ``click_row`` and ``click_column`` are brought into the frame of the crop; a click that is
+        not in view is NaN.
 
         Raises
         ------
@@ -104,32 +125,51 @@ class AugmentProducer:
         prepared = self._cache.get(source)
         if self.split != TRAIN:
             box = self._evaluation_boxes(prepared.sample.shape)[tile]
-            return _noted(_cut(prepared.sample, box), Variation(), box)
+            crop = _cut(prepared.sample, box)
+            crop.notes.update(cut_click(self._click(source, prepared), box))
+            return self._noted(crop, Variation(), box, source)
         level = self.recipe.levels[level]
         name = self.store.table["sample_id"].iloc[source]
-        rng = generator(self.seed, f"augment/{level.name}/tile{tile}", name, copy)
+        stage = f"augment/{level.name}/tile{tile}"
+        rng = generator(self.seed, stage, name, copy)
+        backdrop = None
+        if self._backgrounds is not None:
+            own = generator(self.seed, f"{stage}/background", name, copy)
+            backdrop = self._backgrounds.draw(self._columns.zooms[source], level.background, own)
         if self.recipe.size == "whole":
             box = grid(prepared.sample.shape, self.recipe.tiles)[tile]
-            return self._varied(prepared, level, box, rng)
-        return self._random_crop(prepared, level, rng, f"{self.store.path}, sample {name}")
+            return self._varied(prepared, source, level, box, rng, backdrop)
+        return self._random_crop(prepared, source, level, rng, backdrop)
 
-    def _random_crop(self, prepared: Prepared, level: Level, rng, where: str) -> Sample:
+    def _random_crop(
+        self, prepared: Prepared, source: int, level: Level, rng, backdrop: Backdrop | None
+    ) -> Sample:
         on_label = rng.random() < self.recipe.foreground and len(prepared.foreground)
         pixels = prepared.foreground if on_label else None
         for _ in range(ATTEMPTS if len(prepared.annotated) else 0):
             box = random_box(rng, prepared.sample.shape, self.recipe.size, pixels)
-            crop = self._varied(prepared, level, box, rng)
+            crop = self._varied(prepared, source, level, box, rng, backdrop)
             if crop.ignore is None or not crop.ignore.all():
                 return crop
             # Blind places may all miss a small annotated region.
             pixels = prepared.annotated if pixels is None else pixels
+        name = self.store.table["sample_id"].iloc[source]
         raise StoreError(
-            f"{where}: expected a crop with an annotated pixel, found none "
-            f"({len(prepared.annotated)} annotated pixels in the image)"
+            f"{self.store.path}, sample {name}: expected a crop with an annotated pixel, found "
+            f"none ({len(prepared.annotated)} annotated pixels in the image)"
         )
 
-    def _varied(self, prepared: Prepared, level: Level, box: Box, rng) -> Sample:
+    def _varied(
+        self,
+        prepared: Prepared,
+        source: int,
+        level: Level,
+        box: Box,
+        rng,
+        backdrop: Backdrop | None,
+    ) -> Sample:
         variation = draw(level, rng)
+        scene = backdrop and self._backgrounds.scene(backdrop, prepared.own)
         crop = apply(
             prepared.sample,
             variation,
@@ -138,11 +178,33 @@ class AugmentProducer:
             self.recipe.interpolation,
             self.recipe.outside,
             self._derived,
+            scene,
+            self._click(source, prepared),
         )
-        return _noted(crop, variation, box)
+        crop.notes.update(backdrop.notes() if backdrop else {})
+        return self._noted(crop, variation, box, source)
+
+    def _noted(self, crop: Sample, variation: Variation, box: Box, source: int) -> Sample:
+        row, column = centre_of(box)
+        drawn = dict(vars(variation))
+        # The column `zoom` is the microscope's, where the source has it.
+        drawn["magnification"] = drawn.pop("zoom")
+        crop.notes.update(centre_row=row, centre_column=column, **drawn)
+        enlarged = self.recipe.preprocessing.rescale * variation.zoom
+        crop.notes.update(self._columns.scale(source, enlarged))
+        return crop
+
+    def _click(self, source: int, prepared: Prepared) -> tuple[float, float] | None:
+        return self._columns.click(source, prepared.raw_shape, prepared.sample.shape)
 
     def _prepare(self, source: int) -> Prepared:
-        return prepare(self.store.sample(source), self.recipe.preprocessing, self._derived)
+        prepared = prepare(self.store.sample(source), self.recipe.preprocessing, self._derived)
+        if self._backgrounds is None:
+            return prepared
+        notions = self.store.attributes["notions"]
+        return replace(
+            prepared, own=sample_light(prepared.sample, notions, self.recipe.backgrounds)
+        )
 
     def _train_rows(self) -> Iterator[tuple[int, int, int, int]]:
         for source in self._sources.tolist():
@@ -179,7 +241,7 @@ class AugmentProducer:
     def _table(self) -> pd.DataFrame:
         sources, tiles, levels, copies = np.array(self._rows).T
         table = self.store.table.iloc[sources].reset_index(drop=True)
-        table = table[["sample_id", "group", "split", "source", "frame"]]
+        table = table[["sample_id", "group", "split", "source", "frame", *self._columns.kept]]
         table = table.rename(columns={"sample_id": "source_id"})
         names = [level.name for level in self.recipe.levels]
         is_train = self.split == TRAIN
@@ -219,9 +281,3 @@ def _cut(sample: Sample, box: Box) -> Sample:
     window = np.s_[row : row + height, column : column + width]
     cut = {name: np.ascontiguousarray(a[window]) for name, a in sample.arrays().items()}
     return Sample(**cut)
-
-
-def _noted(sample: Sample, variation: Variation, box: Box) -> Sample:
-    row, column = centre_of(box)
-    sample.notes.update(centre_row=row, centre_column=column, **vars(variation))
-    return sample

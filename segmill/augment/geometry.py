@@ -10,6 +10,7 @@ alike for the image and for every label.
 """
 
 import math
+from collections.abc import Callable
 
 import cv2
 import numba
@@ -27,11 +28,12 @@ def affine_matrix(
     shear: float = 0.0,
     flip_rows: bool = False,
     flip_columns: bool = False,
+    transpose: bool = False,
 ) -> np.ndarray:
     """Map an offset from the output's centre to the offset from the crop's centre in the source.
 
-    The content is zoomed, sheared along the columns, rotated, then flipped; the matrix is the
-    inverse of that. Multiples of 90 degrees and flips are exact.
+    The content is zoomed, sheared along the columns, rotated, flipped, then transposed; the matrix
+    is the inverse of that. Multiples of 90 degrees, flips and transposition are exact.
 
     Parameters
     ----------
@@ -39,6 +41,7 @@ def affine_matrix(
     zoom : factor above 0; 2 shows objects twice as large
     shear : degrees; a column line leans by this angle
     flip_rows, flip_columns : mirror top and bottom, left and right
+    transpose : exchange rows and columns about the centre
 
     Returns
     -------
@@ -50,7 +53,8 @@ def affine_matrix(
     unflip = np.diag([-1.0 if flip_rows else 1.0, -1.0 if flip_columns else 1.0])
     unrotate = np.array([[cosine, sine], [-sine, cosine]], np.float64)
     unshear = np.array([[1.0, 0.0], [-math.tan(math.radians(shear)), 1.0]])
-    return unshear @ unrotate @ unflip / zoom
+    matrix = unshear @ unrotate @ unflip / zoom
+    return np.ascontiguousarray(matrix[:, ::-1]) if transpose else matrix
 
 
 def coordinate_map(
@@ -118,6 +122,64 @@ def warp_image(
         for c in range(0, channels, 4)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+
+def warp_field(
+    values: np.ndarray, coordinates: np.ndarray, interpolation: str = "linear"
+) -> np.ndarray:
+    """Resample quantities that may be unknown (NaN) in places, as :func:`warp_image` otherwise.
+
+    A pixel is unknown where the source pixel nearest to it is. In a channel that is known in part,
+    the others are interpolated linearly between the known pixels alone: OpenCV would give NaN to
+    each neighbour of an unknown pixel, even at a weight of zero.
+
+    Parameters
+    ----------
+    values : (H, W, K) float32
+    coordinates : (2, h, w) float32
+    interpolation : ``"linear"`` or ``"cubic"``
+
+    Returns
+    -------
+    (h, w, K) float32
+    """
+    moved = warp_image(values, coordinates, interpolation)
+    known = ~np.isnan(values)
+    in_part = np.flatnonzero(known.any((0, 1)) & ~known.all((0, 1)))
+    if in_part.size:
+        pixels, _ = nearest_pixels(coordinates, values.shape[:2])
+        for k in in_part:
+            moved[:, :, k] = interpolate_known(
+                values[:, :, k], known[:, :, k],
+                lambda plane: warp_image(plane[:, :, None], coordinates)[:, :, 0],
+                take(known[:, :, k], pixels),
+            )  # fmt: skip
+    return moved
+
+
+def interpolate_known(
+    values: np.ndarray,
+    known: np.ndarray,
+    resample: Callable[[np.ndarray], np.ndarray],
+    moved_known: np.ndarray,
+) -> np.ndarray:
+    """Resample a plane by its known pixels alone: their mean by the weights of the resampling.
+
+    Parameters
+    ----------
+    values : (H, W) float32
+    known : (H, W) bool, where `values` counts
+    resample : a linear resampling of a (H, W) float32 plane to (h, w)
+    moved_known : (h, w) bool, which of the result is known; the rest becomes NaN
+
+    Returns
+    -------
+    (h, w) float32
+    """
+    total = resample(np.where(known, values, np.float32(0)))
+    weight = resample(known.astype(np.float32))
+    moved = np.full(moved_known.shape, np.nan, np.float32)
+    return np.divide(total, weight, out=moved, where=moved_known & (weight > 0))
 
 
 def nearest_pixels(coordinates: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, bool]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from segmill.augment.geometry import interpolate_known
+from segmill.augment.transmission import OwnLight
 from segmill.labels import derive
 from segmill.preprocess import Preprocessing
 from segmill.samples import Sample
@@ -19,9 +21,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Prepared:
-    """A whole image after preprocessing, with its labels in the same frame."""
+    """A whole image after preprocessing, with its labels in the same frame.
+
+    Attributes
+    ----------
+    sample : image and labels
+    raw_shape : (h, w) of the image before it was preprocessed
+    own : the light behind what is in view, where backgrounds are swapped
+    """
 
     sample: Sample
+    raw_shape: tuple[int, int]
+    own: OwnLight | None = None
 
     @cached_property
     def annotated(self) -> np.ndarray:
@@ -54,11 +65,24 @@ def prepare(sample: Sample, preprocessing: Preprocessing, derived: Mapping) -> P
         if labels is not None:
             moved[name] = preprocessing.apply_labels(labels)
     if sample.target is not None:
-        target = preprocessing.apply_values(sample.target.astype(np.float32))
+        target = _resized_field(sample.target.astype(np.float32), preprocessing)
         moved["target"] = target.astype(sample.target.dtype)
     if "instances" in moved and "semantic" in derived:
         moved["semantic"] = derive(moved["instances"], derived["semantic"])
-    return Prepared(Sample(**moved))
+    return Prepared(Sample(**moved), sample.shape)
+
+
+def _resized_field(values: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Values (h, w, K) float32 in the prepared frame; NaN stays NaN and spreads nowhere."""
+    moved = preprocessing.apply_values(values)
+    known = ~np.isnan(values)
+    for k in np.flatnonzero(known.any((0, 1)) & ~known.all((0, 1))):
+        moved[:, :, k] = interpolate_known(
+            values[:, :, k], known[:, :, k],
+            lambda plane: preprocessing.apply_values(plane[:, :, None])[:, :, 0],
+            preprocessing.apply_labels(known[:, :, k]),
+        )  # fmt: skip
+    return moved
 
 
 class Cache(Generic[T]):
@@ -70,13 +94,13 @@ class Cache(Generic[T]):
     size : number of values kept
     """
 
-    def __init__(self, make: Callable[[int], T], size: int):
+    def __init__(self, make: Callable[[Hashable], T], size: int):
         self._make = make
         self._size = size
         self._lock = threading.Lock()
-        self._futures: OrderedDict[int, Future[T]] = OrderedDict()
+        self._futures: OrderedDict[Hashable, Future[T]] = OrderedDict()
 
-    def get(self, key: int) -> T:
+    def get(self, key: Hashable) -> T:
         """The value of `key`. What `make` raises is raised in every thread that waits for it."""
         with self._lock:
             future = self._futures.get(key)
@@ -91,7 +115,7 @@ class Cache(Generic[T]):
             self._fulfil(key, future)
         return future.result()
 
-    def _fulfil(self, key: int, future: Future) -> None:
+    def _fulfil(self, key: Hashable, future: Future) -> None:
         try:
             future.set_result(self._make(key))
         except BaseException as error:

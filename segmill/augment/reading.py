@@ -50,21 +50,29 @@ class KeyReader:
         self.wrong(key, f"one of {', '.join(choices)}{more}", value)
         return default
 
-    def integer(self, key: str, default: int) -> int:
-        """An integer of at least 1."""
+    def text(self, key: str, default: str) -> str:
+        """A text that is not empty."""
         value = self.take(key, default)
-        if is_integer(value) and value >= 1:
+        if isinstance(value, str) and value:
             return value
-        self.wrong(key, "an integer of at least 1", value)
+        self.wrong(key, "a text", value)
         return default
 
-    def probability(self, key: str) -> float:
-        """A number from 0 to 1, 0 where it is absent."""
-        value = self.take(key, 0.0)
+    def integer(self, key: str, default: int, low: int = 1) -> int:
+        """An integer of at least `low`."""
+        value = self.take(key, default)
+        if is_integer(value) and value >= low:
+            return value
+        self.wrong(key, f"an integer of at least {low}", value)
+        return default
+
+    def probability(self, key: str, default: float = 0.0) -> float:
+        """A number from 0 to 1, by default 0."""
+        value = self.take(key, default)
         if is_number(value) and 0 <= value <= 1:
             return float(value)
         self.wrong(key, "a probability from 0 to 1", value)
-        return 0.0
+        return default
 
     def number(self, key: str, default: float, above: float) -> float:
         """A number above a bound."""
@@ -74,16 +82,25 @@ class KeyReader:
         self.wrong(key, f"a number above {above:g}", value)
         return default
 
+    def at_least(self, key: str, default: float, low: float) -> float:
+        """A number of at least `low`."""
+        value = self.take(key, default)
+        if is_number(value) and value >= low:
+            return float(value)
+        self.wrong(key, f"a number of at least {low:g}", value)
+        return default
+
     def range(
         self,
         key: str,
-        neutral: float,
+        neutral: float | Range,
         low: float = -INFINITY,
         high: float = INFINITY,
         above: float = -INFINITY,
     ) -> Range:
-        """[low, high] within bounds, [neutral, neutral] where it is absent."""
-        value = self.take(key, (neutral, neutral))
+        """[low, high] within bounds; where it is absent, `neutral`: a range, or a value twice."""
+        default = neutral if isinstance(neutral, tuple) else (neutral, neutral)
+        value = self.take(key, default)
         if (
             isinstance(value, list | tuple)
             and len(value) == 2
@@ -95,7 +112,7 @@ class KeyReader:
         bounds += [f"at most {high:g}"] * (high < INFINITY)
         bounds += [f"above {above:g}"] * (above > -INFINITY)
         self.wrong(key, ", ".join(["[low, high] in this order", *bounds]), value)
-        return neutral, neutral
+        return default
 
     def finish(self, known: str) -> None:
         """Note every key that nobody took."""

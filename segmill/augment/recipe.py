@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from segmill.augment.background_options import BackgroundOptions, read_backgrounds
 from segmill.augment.geometry import INTERPOLATIONS
 from segmill.augment.reading import KeyReader, Range, is_integer
 from segmill.errors import ConfigError
@@ -32,6 +33,11 @@ class Level:
     contrast : range of the factor on the difference to the mean
     gamma : range of the exponent
     noise : range of the standard deviation, as a fraction of the dtype's range
+    transpose : probability of exchanging rows and columns about the centre of the crop
+    shift : range of the shift as a fraction of the crop, drawn for rows and for columns
+    channel_swap : probability of a random order of the channels
+    grey : probability that every channel becomes the grey level
+    background : probability of another background
     """
 
     name: str
@@ -47,6 +53,11 @@ class Level:
     contrast: Range = (1.0, 1.0)
     gamma: Range = (1.0, 1.0)
     noise: Range = (0.0, 0.0)
+    transpose: float = 0.0
+    shift: Range = (0.0, 0.0)
+    channel_swap: float = 0.0
+    grey: float = 0.0
+    background: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,7 @@ class Recipe:
     evaluation : how the images of other splits than train are cut, without any variation:
         ``"whole"``, ``"tiles"`` that cover the image, or one ``"centre"`` crop
     preprocessing : what is done to each whole image first
+    backgrounds : where other backgrounds come from; None where no level swaps them
     config : the recipe as it was written, for the record
     """
 
@@ -75,6 +87,7 @@ class Recipe:
     outside: str = "reflect"
     evaluation: str = "whole"
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    backgrounds: BackgroundOptions | None = None
     config: Mapping = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -119,15 +132,27 @@ def _recipe(reader: KeyReader) -> Recipe:
         outside=reader.choice("outside", OUTSIDE, "reflect"),
         evaluation=_evaluation(reader, size, tiles),
         preprocessing=_preprocessing(reader),
+        backgrounds=read_backgrounds(reader),
         config=written,
     )
+    _check_backgrounds(reader, recipe)
     if recipe.foreground and size == "whole":
         reader.wrong("foreground", "0 where size is whole: there are no crops to place", size)
     reader.finish(
-        "copies description evaluation foreground interpolation levels outside preprocessing size "
-        "tiles"
+        "backgrounds copies description evaluation foreground interpolation levels outside "
+        "preprocessing size tiles"
     )
     return recipe
+
+
+def _check_backgrounds(reader: KeyReader, recipe: Recipe) -> None:
+    swapping = [level.name for level in recipe.levels if level.background > 0]
+    if swapping and recipe.backgrounds is None:
+        reader.wrong("backgrounds", f"a source for the levels {', '.join(swapping)}", None)
+    mode = recipe.preprocessing.normalise["mode"]
+    if recipe.backgrounds is not None and mode != "dtype":
+        # A share of light is a ratio of grey levels, which stretching would change.
+        reader.wrong("preprocessing.normalise.mode", "dtype where there are backgrounds", mode)
 
 
 def _levels(reader: KeyReader, copies: int) -> tuple[Level, ...]:
@@ -166,10 +191,16 @@ def _level(reader: KeyReader, copies: int) -> Level:
         contrast=reader.range("contrast", 1.0, low=0.0),
         gamma=reader.range("gamma", 1.0, above=0.0),
         noise=reader.range("noise", 0.0, low=0.0),
+        transpose=reader.probability("transpose"),
+        shift=reader.range("shift", 0.0, low=-1.0, high=1.0),
+        channel_swap=reader.probability("channel_swap"),
+        grey=reader.probability("grey"),
+        background=reader.probability("background"),
     )
     elastic.finish("alpha sigma")
     reader.finish(
-        "name copies flip rotation mirror zoom shear elastic brightness contrast gamma noise"
+        "name copies flip transpose rotation mirror shift zoom shear elastic channel_swap grey "
+        "background brightness contrast gamma noise"
     )
     return level
 
