@@ -1,0 +1,173 @@
+"""Least squares of the slab model: all minima over beta, and how likely each of them is.
+
+Given beta and n the model is linear in c, a, b, front, back: those are eliminated (variable
+projection). What is left is smooth in beta between the angles at which some frame is seen edge-on;
+there it jumps. Every such cell is searched on its own.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from segmill.alignment.slab_model import slab_columns
+
+LINEAR = 5
+START_SPACING = np.radians(6.0)
+NEWTON_STEPS = 6
+N_NODES = 5
+POSTERIOR_NODES = 13
+# Minima whose likelihood is smaller than the best one's by e^-15 are no rivals.
+LEAST_LOG_LIKELIHOOD = 15.0
+MIN_FRAMES_PER_FACE = 2
+
+
+@dataclass(frozen=True)
+class Track:
+    """Weighted positions: `root` (N,) is the square root of the weights, 0 = left out."""
+
+    omega: np.ndarray
+    y: np.ndarray
+    root: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Number of positions that count."""
+        return int(np.count_nonzero(self.root))
+
+
+@dataclass(frozen=True)
+class Projected:
+    """Least-squares solutions at M pairs (beta, n).
+
+    `linear` (M, 5) c, a, b, front, back; `squares` (M,) weighted sum of squared residuals, infinite
+    where a face has too few frames; `inverse` (M, 5, 5) inverse of R in the QR decomposition of
+    the design; `slopes` (M, N, 2) derivatives of the model by beta and n, without their part in
+    the span of the design; `residuals` (M, N), weighted.
+    """
+
+    linear: np.ndarray
+    squares: np.ndarray
+    inverse: np.ndarray
+    slopes: np.ndarray
+    residuals: np.ndarray
+
+
+def project(track: Track, beta: np.ndarray, n: np.ndarray) -> Projected:
+    """Eliminate the linear parameters at each pair of `beta` and `n`, both (M,)."""
+    used = track.root > 0
+    omega, root = track.omega[used], track.root[used]
+    y = track.y[used] * root
+    value, by_t, by_n = slab_columns(omega[None] - beta[:, None], n[:, None])
+    circle = np.column_stack([np.ones_like(omega), np.cos(omega), np.sin(omega)])
+    circle = np.broadcast_to(circle, (beta.size, *circle.shape))
+    design = np.concatenate([circle, value], axis=2) * root[:, None]
+    legal = (np.count_nonzero(value, axis=1) >= MIN_FRAMES_PER_FACE).all(axis=1)
+    q, r = np.linalg.qr(design)
+    diagonal = np.abs(np.diagonal(r, axis1=1, axis2=2))
+    legal &= diagonal.min(axis=1) > 1e-7 * diagonal.max(axis=1)
+    r = np.where(legal[:, None, None], r, np.eye(LINEAR))
+    inverse = np.linalg.inv(r)
+    linear = (inverse @ (q.transpose(0, 2, 1) @ y)[..., None])[..., 0]
+    residuals = y - (design @ linear[..., None])[..., 0]
+    squares = np.where(legal, np.sum(residuals**2, axis=1), np.inf)
+    depths = linear[:, None, 3:]
+    slopes = np.stack([-(by_t * depths).sum(2), (by_n * depths).sum(2)], axis=2) * root[:, None]
+    slopes -= q @ (q.transpose(0, 2, 1) @ slopes)
+    return Projected(linear, squares, inverse, slopes, residuals)
+
+
+def cells(omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (K,), (K,) of the ranges of beta in [0, pi) in which no frame changes its face."""
+    edges = np.sort(np.mod(omega + np.pi / 2, np.pi))
+    edges = edges[np.concatenate([[True], np.diff(edges) > 1e-7])]
+    ends = np.append(edges, edges[0] + np.pi)
+    low, high = [], []
+    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+        pieces = int(np.ceil((stop - start) / START_SPACING))
+        marks = np.linspace(start, stop, pieces + 1)
+        low.extend(marks[:-1])
+        high.extend(marks[1:])
+    margin = 1e-9
+    return np.array(low) + margin, np.array(high) - margin
+
+
+def descend(
+    track: Track, beta: np.ndarray, n: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, Projected]:
+    """Best beta (M,) of each cell at its n, by Gauss-Newton steps that never make it worse."""
+    best = project(track, beta, n)
+    for _ in range(NEWTON_STEPS):
+        slope = best.slopes[..., 0]
+        curvature = np.sum(slope**2, axis=1)
+        step = np.divide(
+            np.sum(slope * best.residuals, axis=1),
+            curvature,
+            out=np.zeros_like(curvature),
+            where=curvature > 0,
+        )
+        tried = np.clip(beta + step, low, high)
+        new = project(track, tried, n)
+        better = new.squares < best.squares
+        beta = np.where(better, tried, beta)
+        best = chosen(best, new, better)
+        if not (better & (np.abs(step) > 1e-10)).any():
+            break
+    return beta, best
+
+
+def chosen(old: Projected, new: Projected, better: np.ndarray) -> Projected:
+    """Per pair, the new solution where `better` (M,) bool, else the old one."""
+    names = ("linear", "squares", "inverse", "slopes", "residuals")
+    pick = {
+        name: np.where(
+            better.reshape(-1, *[1] * (getattr(old, name).ndim - 1)),
+            getattr(new, name),
+            getattr(old, name),
+        )
+        for name in names
+    }
+    return Projected(**pick)
+
+
+@dataclass(frozen=True)
+class Minima:
+    """The likely minima: `beta`, `n`, `low`, `high` (M,), and their solutions."""
+
+    beta: np.ndarray
+    n: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    solved: Projected
+
+
+def search(track: Track, n_range: tuple[float, float]) -> Minima:
+    """All minima over beta that rival the best one, at each node of n.
+
+    Nodes of n are those of Gauss and Legendre in the range, so that their weights integrate it.
+    """
+    low, high = cells(track.omega[track.root > 0])
+    middle = np.full(low.shape, np.mean(n_range))
+    beta, found = descend(track, (low + high) / 2, middle, low, high)
+    # A range of n of 0.04 changes the likelihood little: rivals at its middle are rivals.
+    rivals = log_likelihood(found.squares, track.count)
+    keep = rivals > rivals.max() - 2 * LEAST_LOG_LIKELIHOOD
+    nodes = n_nodes(n_range)[0]
+    repeat = [np.tile(part[keep], nodes.size) for part in (beta, low, high)]
+    n = np.repeat(nodes, np.count_nonzero(keep))
+    beta, found = descend(track, repeat[0], n, repeat[1], repeat[2])
+    return Minima(beta, n, repeat[1], repeat[2], found)
+
+
+def n_nodes(n_range: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights (summing to 1) of n; one node where it is fixed."""
+    low, high = n_range
+    if low == high:
+        return np.array([low]), np.ones(1)
+    places, weights = np.polynomial.legendre.leggauss(N_NODES)
+    return (low + high) / 2 + places * (high - low) / 2, weights / 2
+
+
+def log_likelihood(squares: np.ndarray, count: int) -> np.ndarray:
+    """Logarithm of the likelihood with the noise and linear parameters integrated out."""
+    # Noise-free data would divide by zero.
+    return -(count - LINEAR) / 2 * np.log(np.maximum(squares, 1e-300))
