@@ -3,7 +3,8 @@
 A network is one module of this package that calls :func:`register`; it is imported below.
 """
 
-from segmill.models import fc_densenet, unet, unet_compressed  # noqa: F401  (registers them)
+from segmill.models import can, fc_densenet, unet, unet_compressed  # noqa: F401  (registers them)
+from segmill.models.adaptive_norm import adaptive_norms
 from segmill.models.description import describe
 from segmill.models.initialisation import initialise
 from segmill.models.receptive_fields import measured_receptive_field, receptive_field
@@ -11,6 +12,7 @@ from segmill.models.registry import build, names, rebuild, register
 from segmill.models.sizes import crop, next_multiple, pad_to_multiple
 
 __all__ = [
+    "adaptive_norms",
     "build",
     "crop",
     "describe",

@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segmill.models.receptive_fields import receptive_field
+from segmill.models.sizes import SizeGuard, next_multiple
 
 
 def describe(model: nn.Module) -> dict[str, int | float]:
@@ -35,7 +36,8 @@ def multiply_adds_per_pixel(model: nn.Module) -> float:
     One multiply-add counts as one; products with the zeros of the padding count too. Nothing is
     computed: the network runs on shapes alone.
     """
-    side = 2 * model.size_multiple
+    least = max((m.least for m in model.modules() if isinstance(m, SizeGuard)), default=1)
+    side = 2 * next_multiple(least, model.size_multiple)
     shapes = copy.deepcopy(model).to("meta").eval()
     image = torch.empty(1, model.configuration["in_channels"], side, side, device="meta")
     counter = FlopCounterMode(display=False)

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import nn
 
+from segmill.models.adaptive_norm import AdaptiveNorm
+
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
@@ -22,7 +24,9 @@ def initialise(model: nn.Module, seed: int | None = None) -> nn.Module:
 
     He normal: N(0, 2 / fan_in) for the weights, zero for the biases (He et al. 2015, Delving deep
     into rectifiers); a layer with an attribute `gain` has that in place of the 2, which makes up
-    for a ReLU. Layers of normalisation go back to scale 1, shift 0 and empty statistics.
+    for a ReLU, and one with `starts_as_identity` passes its first channels on instead, the rest of
+    its weights being zero (Chen et al. 2017). Layers of normalisation go back to scale 1, shift 0
+    and empty statistics.
 
     Parameters
     ----------
@@ -41,8 +45,10 @@ def initialise(model: nn.Module, seed: int | None = None) -> nn.Module:
                 std = math.sqrt(getattr(layer, "gain", 2.0) / _fan_in(layer))
                 draw = torch.randn(layer.weight.shape, generator=generator, dtype=torch.float32)
                 layer.weight.copy_(draw * std)
+                if getattr(layer, "starts_as_identity", False):
+                    nn.init.dirac_(layer.weight)
                 if layer.bias is not None:
                     layer.bias.zero_()
-            elif isinstance(layer, nn.BatchNorm2d | nn.GroupNorm):
+            elif isinstance(layer, nn.BatchNorm2d | nn.GroupNorm | AdaptiveNorm):
                 layer.reset_parameters()
     return model

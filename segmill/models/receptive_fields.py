@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from segmill.models.adaptive_norm import AdaptiveNorm
+from segmill.models.coordinates import AddCoordinates
 from segmill.models.layers import StandardisedConv2d
 from segmill.models.sizes import SizeGuard
 
-NORMALISATIONS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d)
+NORMALISATIONS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, AdaptiveNorm)
 ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Identity)
 MERGES = ("cat", "add", "mul")
 LARGEST_MEASURED = 2**14
@@ -104,6 +106,7 @@ RULES: dict[type, Callable[[nn.Module, Span, int], Span]] = {
     nn.Upsample: _upsampled,
     nn.ZeroPad2d: _padded,
     SizeGuard: _unchanged,
+    AddCoordinates: _unchanged,
     **dict.fromkeys((*NORMALISATIONS, *ACTIVATIONS), _unchanged),
 }
 
@@ -211,5 +214,8 @@ def _let_through(model: nn.Module) -> nn.Module:
                 setattr(parent, name, layer.without_standardisation())
                 nn.init.constant_(getattr(parent, name).weight, 1 / layer.weight[0].numel())
             elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                layer.padding_mode = "zeros"
                 nn.init.constant_(layer.weight, 1 / layer.weight[0].numel())
+            elif isinstance(layer, SizeGuard):
+                layer.least = 1
     return model

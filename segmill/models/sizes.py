@@ -13,11 +13,17 @@ class SizeGuard(nn.Module):
     """Passes (B, C, H, W) on unchanged; ValueError unless H and W are multiples of `multiple`.
 
     A module of its own so that the analysis of a network's layers can step over the check.
+
+    Parameters
+    ----------
+    multiple : of which height and width must be multiples
+    least : smallest legal height and width
     """
 
-    def __init__(self, multiple: int):
+    def __init__(self, multiple: int, least: int = 1):
         super().__init__()
         self.multiple = multiple
+        self.least = least
 
     def forward(self, x: Tensor) -> Tensor:
         """The input itself, once its size is found legal."""
@@ -27,11 +33,16 @@ class SizeGuard(nn.Module):
                 f"the network expects heights and widths that are multiples of {self.multiple}, "
                 f"found {height}x{width}; pad the image with segmill.models.pad_to_multiple"
             )
+        if min(height, width) < self.least:
+            raise ValueError(
+                f"the network expects heights and widths of at least {self.least}, "
+                f"found {height}x{width}; with padding zeros it takes any"
+            )
         return x
 
     def extra_repr(self) -> str:
-        """The multiple, for printing."""
-        return f"multiple={self.multiple}"
+        """What is legal, for printing."""
+        return f"multiple={self.multiple}, least={self.least}"
 
 
 def next_multiple(size: int, multiple: int) -> int:
