@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "open_store": "segmill.store",
     "Predictor": "segmill.inference",
+    "describe": "segmill.inference",
 }
 _SUBMODULES = (
     "augment",

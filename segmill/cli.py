@@ -9,7 +9,17 @@ from segmill import __version__
 from segmill.errors import SegmillError
 from segmill.progress import configure_logging
 
-OUTPUTS = ("instances", "semantic", "boxes", "overlay", "scores")
+OUTPUTS = (
+    "instances",
+    "semantic",
+    "boxes",
+    "overlay",
+    "scores",
+    "notions",
+    "hierarchy",
+    "description",
+)
+SIDES = ("left", "right", "top", "bottom")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_check(commands)
     _add_predict(commands)
+    _add_describe(commands)
     return parser
 
 
@@ -115,8 +126,8 @@ def _add_predict(commands) -> None:
         "--outputs",
         nargs="+",
         choices=OUTPUTS,
-        default=["instances", "boxes", "overlay"],
-        help="what to write for each image (default: instances boxes overlay)",
+        help="what to write for each image (default: instances boxes overlay; of a network of "
+        "overlapping notions: notions description overlay)",
     )
     command.set_defaults(run=_predict)
 
@@ -124,7 +135,49 @@ def _add_predict(commands) -> None:
 def _predict(options: argparse.Namespace) -> None:
     from segmill.inference import predict_files
 
-    predict_files(options.images, options.model, options.output, outputs=tuple(options.outputs))
+    outputs = tuple(options.outputs) if options.outputs else None
+    predict_files(options.images, options.model, options.output, outputs=outputs)
+
+
+def _add_describe(commands) -> None:
+    command = commands.add_parser(
+        "describe", help="say as JSON what overlapping notions are seen on images, and where"
+    )
+    command.add_argument("model", type=Path, help="model.pt of a run")
+    command.add_argument("images", nargs="+", type=Path, help="images, or folders of images")
+    command.add_argument("-o", "--out", type=Path, help="file to write; default: standard output")
+    command.add_argument(
+        "--enters-from",
+        choices=SIDES,
+        default="left",
+        help="side of the image where the sample enters; the extreme point is farthest from it "
+        "(default: left)",
+    )
+    command.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="a pixel is inside a notion where its probability is above it (default: 0.5)",
+    )
+    command.add_argument(
+        "--min-size", type=int, default=1, help="leave out blobs of a smaller area in pixels"
+    )
+    command.add_argument(
+        "--mm-per-px", type=float, help="size of a pixel on the sample; adds micrometres"
+    )
+    command.set_defaults(run=_describe)
+
+
+def _describe(options: argparse.Namespace) -> None:
+    from segmill.atomic import write_atomically
+    from segmill.inference import describe_files
+
+    def deliver(text: str) -> None:
+        write_atomically(options.out, text) if options.out else print(text, end="")
+
+    names = ("enters_from", "threshold", "min_size", "mm_per_px")
+    described = {name: getattr(options, name) for name in names}
+    describe_files(options.images, options.model, deliver, described)
 
 
 if __name__ == "__main__":

@@ -5,20 +5,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from segmill.atomic import write_atomically
 from segmill.datasets.images import ImageRules, read_image
 from segmill.datasets.raster import SUFFIXES, count_pages
 from segmill.errors import ConfigError, IntegrityError, Problem, raise_problems
-from segmill.inference.outputs import OUTPUTS
+from segmill.inference.outputs import DEFAULT, OF_TASK, OUTPUTS
 from segmill.inference.pixels import ImageError
-from segmill.inference.predictor import Predictor
+from segmill.inference.predictor import Prediction, Predictor
 from segmill.progress import log, track
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """An image file, and the name (with folders, without ending) of what is made of it."""
 
     path: Path
@@ -29,7 +30,7 @@ def predict_files(
     images: str | Path | Iterable[str | Path],
     model: str | Path | Sequence[str | Path],
     out_dir: str | Path,
-    outputs: Sequence[str] = ("instances", "boxes", "overlay"),
+    outputs: Sequence[str] | None = None,
     **options,
 ) -> pd.DataFrame:
     """Predict image files and write what is asked for, file by file.
@@ -45,7 +46,11 @@ def predict_files(
     out_dir : folder to write to; ``a/b.png`` of an image folder gives ``a/b_instances.tif`` and so
         on, page 3 of a stack ``a/b_p0003_instances.tif``
     outputs : among ``"instances"`` (TIFF, uint16 or uint32), ``"semantic"`` (PNG of class ids),
-        ``"boxes"`` (CSV), ``"overlay"`` (PNG), ``"scores"`` (TIFF, float32, a page per class)
+        ``"boxes"`` (CSV), ``"overlay"`` (PNG), ``"scores"`` (TIFF, float32, a page per class); of a
+        network of overlapping notions ``"notions"`` (TIFF, 0 or 1, a page per notion),
+        ``"hierarchy"`` (PNG, which notion is on top), ``"description"`` (JSON, see
+        :func:`segmill.describe`), overlay and scores. None: instances, boxes and overlay; of
+        notions: notions, description and overlay; of values: scores
     options : of :meth:`segmill.inference.Predictor.load`
 
     Returns
@@ -56,41 +61,59 @@ def predict_files(
     Raises
     ------
     ConfigError
-        for an unknown output or option; nothing is predicted.
+        for an unknown output or option, or an output that the network cannot have; nothing is
+        predicted.
     IntegrityError
         before anything is predicted: naming every path that does not exist, and images that would
         write the same files. At the end: naming every file that could not be predicted.
     """
-    _check_outputs(outputs)
+    if outputs is not None:
+        _check_outputs(outputs)
     out_dir = Path(out_dir)
     sources = find_images(images, out_dir)
     predictor = Predictor.load(model, **options)
+    outputs = DEFAULT[predictor.task] if outputs is None else outputs
+    _check_task(outputs, predictor.task)
     rows: list[dict] = []
     problems: list[Problem] = []
-    for source in track(sources, len(sources), "predict", "image"):
-        try:
-            for page in _pages(source.path):
-                rows.append(_write(source, page, predictor, out_dir, outputs))
-        except IntegrityError as error:
-            problems += error.problems
-        except ImageError as error:
-            problems.append(Problem(str(source.path), "an image for this network", str(error)))
+    for source, page, image, prediction in predicted(sources, predictor, problems):
+        rows.append(_write(source, page, image, prediction, out_dir, outputs))
     log.info("predicted %d images into %s", len(rows), out_dir)
     raise_problems(problems, "the images to predict; the others are predicted")
     return pd.DataFrame(rows)
 
 
-def find_images(images: str | Path | Iterable[str | Path], out_dir: Path) -> list[_Source]:
+def predicted(
+    sources: Sequence[Source], predictor: Predictor, problems: list[Problem]
+) -> Iterator[tuple[Source, int | None, np.ndarray, Prediction]]:
+    """Source, page (None where there is one only), image and prediction of each image.
+
+    Files that cannot be read or predicted are passed over and named in `problems`.
+    """
+    for source in track(sources, len(sources), "predict", "image"):
+        try:
+            for page in _pages(source.path):
+                image = read_image(source.path, ImageRules(alpha="drop"), page)
+                yield source, page, image, predictor.predict(image)
+        except IntegrityError as error:
+            problems += error.problems
+        except ImageError as error:
+            problems.append(Problem(str(source.path), "an image for this network", str(error)))
+
+
+def find_images(
+    images: str | Path | Iterable[str | Path], out_dir: Path | None = None
+) -> list[Source]:
     """The image files among paths and below folders, sorted; nothing that lies in `out_dir`.
 
     Raises IntegrityError naming paths that do not exist, files that are no images, folders without
     images, and images that would share the name of their outputs.
     """
     paths = [images] if isinstance(images, str | Path) else list(images)
-    sources: list[_Source] = []
+    sources: list[Source] = []
     problems: list[Problem] = []
     for path in map(Path, paths):
-        found = list(_sources(path, out_dir.resolve()))
+        found = list(_sources(path, out_dir.resolve() if out_dir else None))
         sources += found
         if not found:
             problems.append(Problem(str(path), f"images ({' '.join(SUFFIXES)})", _instead(path)))
@@ -104,15 +127,15 @@ def find_images(images: str | Path | Iterable[str | Path], out_dir: Path) -> lis
     return sources
 
 
-def _sources(path: Path, out_dir: Path) -> Iterator[_Source]:
+def _sources(path: Path, out_dir: Path | None) -> Iterator[Source]:
     if path.is_file() and path.suffix.lower() in SUFFIXES:
-        yield _Source(path, path.stem)
+        yield Source(path, path.stem)
     elif path.is_dir():
         for file in sorted(path.rglob("*")):
             # The overlays of an earlier run are no input of this one.
-            own = file.resolve().is_relative_to(out_dir)
+            own = out_dir is not None and file.resolve().is_relative_to(out_dir)
             if file.is_file() and file.suffix.lower() in SUFFIXES and not own:
-                yield _Source(file, file.relative_to(path).with_suffix("").as_posix())
+                yield Source(file, file.relative_to(path).with_suffix("").as_posix())
 
 
 def _instead(path: Path) -> str:
@@ -127,17 +150,20 @@ def _pages(path: Path) -> Sequence[int | None]:
 
 
 def _write(
-    source: _Source, page: int | None, predictor: Predictor, out_dir: Path, outputs: Sequence[str]
+    source: Source,
+    page: int | None,
+    image: np.ndarray,
+    prediction: Prediction,
+    out_dir: Path,
+    outputs: Sequence[str],
 ) -> dict:
-    """Predict one image, write its outputs and return its row of the table."""
-    image = read_image(source.path, ImageRules(alpha="drop"), page)
-    prediction = predictor.predict(image)
+    """Write the outputs of one image and return its row of the table."""
     name = source.name if page is None else f"{source.name}_p{page:04d}"
     for output in outputs:
         ending, content = OUTPUTS[output]
         write_atomically(out_dir / f"{name}_{ending}", content(image, prediction))
     row = {"image": str(source.path), "page": page or 0, "name": name}
-    if {"instances", "boxes", "overlay"} & set(outputs):
+    if prediction.task == "semantic" and {"instances", "boxes", "overlay"} & set(outputs):
         row["objects"] = int(prediction.instances.max())
     return row
 
@@ -149,3 +175,12 @@ def _check_outputs(outputs: Sequence[str]) -> None:
     if unknown or not outputs:
         found = ", ".join(unknown) or "nothing"
         raise ConfigError(f"outputs: expected some of {', '.join(OUTPUTS)}, found {found}")
+
+
+def _check_task(outputs: Sequence[str], task: str) -> None:
+    impossible = [output for output in outputs if output not in OF_TASK[task]]
+    if impossible:
+        raise ConfigError(
+            f"outputs: a network of task {task} has {', '.join(OF_TASK[task])}, "
+            f"found {', '.join(impossible)}"
+        )

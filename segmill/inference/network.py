@@ -1,5 +1,6 @@
 """One trained network, ready to run: its own preprocessing, normalisation, precision and device."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from segmill.inference.tiling import TilingOptions, predict_tiled
 from segmill.inference.tta import averaged_views
 from segmill.models import receptive_field
 from segmill.models.bundle import ModelBundle, load_model
+from segmill.models.coordinates import AddCoordinates
 from segmill.preprocess import Preprocessing
 from segmill.progress import log
 from segmill.training.precision import Precision
@@ -32,6 +34,7 @@ class TrainedNetwork:
         self.preprocessing = Preprocessing.from_dict(bundle.preprocessing)
         # Before compilation, which hides the layers.
         self._margin = _receptive_field(bundle.model)
+        self._sees_place = any(isinstance(m, AddCoordinates) for m in bundle.model.modules())
         self.model = precision.prepare(bundle.model.to(device).eval())
         shape = (1, -1, 1, 1)
         self._mean = torch.tensor(bundle.mean, dtype=torch.float32, device=device).reshape(shape)
@@ -78,6 +81,8 @@ class TrainedNetwork:
     def scores(self, image: np.ndarray, tiling: TilingOptions, views: str) -> np.ndarray:
         """Scores (h, w, K) float32 of an image (h, w, C) uint8 or uint16, in its own frame.
 
+        A network that sees coordinates always gets the image whole: a tile has others.
+
         Raises
         ------
         ImageError
@@ -93,6 +98,8 @@ class TrainedNetwork:
             prepared = self.preprocessing.apply(image)
         except ConfigError as error:
             raise ImageError(str(error)) from error
+        if self._sees_place and tiling.mode != "whole":
+            tiling = replace(tiling, mode="whole")
         scores = predict_tiled(
             averaged_views(self.probabilities, views),
             np.moveaxis(prepared, 2, 0),

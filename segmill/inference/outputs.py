@@ -1,14 +1,16 @@
 """The files that a prediction is written to."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
 import tifffile
 
+from segmill.inference.description import describe, hierarchical_mask
 from segmill.inference.pixels import as_pixels
 from segmill.inference.predictor import Prediction
+from segmill.notions import unpack
 
 # Told apart with the common colour deficiencies (Okabe and Ito, 2008), as R, G, B.
 _COLOURS = np.array(
@@ -35,13 +37,39 @@ def _boxes(image: np.ndarray, prediction: Prediction) -> bytes:
 
 
 def _overlay(image: np.ndarray, prediction: Prediction) -> bytes:
-    """The image, stretched to 8 bits, with the outlines of the objects, as RGB PNG."""
+    """The image, stretched to 8 bits, with the outlines of objects or notions, as RGB PNG."""
+    if prediction.task == "notions":
+        return _png(notions_outlined(image, _masks(prediction)))
     return _png(outlined(image, prediction.instances))
 
 
 def _scores(image: np.ndarray, prediction: Prediction) -> bytes:
     """Scores as TIFF of float32, one page per class."""
     return _tiff(np.ascontiguousarray(np.moveaxis(prediction.scores, 2, 0)))
+
+
+def _notions(image: np.ndarray, prediction: Prediction) -> bytes:
+    """Notions as TIFF of uint8, 0 or 1, one page per notion; its description has their names."""
+    pages = np.stack(list(_masks(prediction).values())).astype(np.uint8)
+    return _tiff(pages, metadata={"Labels": list(prediction.notion_names)})
+
+
+def _hierarchy(image: np.ndarray, prediction: Prediction) -> bytes:
+    """Which notion is on top as grey PNG of uint8; ``hierarchy`` of the description names them."""
+    masks = _masks(prediction)
+    return _png(hierarchical_mask(masks, prediction.scores.shape[:2])[1])
+
+
+def _description(image: np.ndarray, prediction: Prediction) -> bytes:
+    """What :func:`segmill.describe` says by its default options, as JSON."""
+    return (describe(prediction).to_json(indent=2) + "\n").encode()
+
+
+def _masks(prediction: Prediction) -> dict[str, np.ndarray]:
+    """Name -> (h, w) bool of each notion."""
+    names = prediction.notion_names
+    masks = unpack(prediction.notions, len(names))
+    return {name: masks[:, :, k] for k, name in enumerate(names)}
 
 
 # Name of an output -> ending of its files and what makes their content.
@@ -51,6 +79,20 @@ OUTPUTS: dict[str, tuple[str, Callable[[np.ndarray, Prediction], bytes]]] = {
     "boxes": ("boxes.csv", _boxes),
     "overlay": ("overlay.png", _overlay),
     "scores": ("scores.tif", _scores),
+    "notions": ("notions.tif", _notions),
+    "hierarchy": ("hierarchy.png", _hierarchy),
+    "description": ("description.json", _description),
+}
+# What can be written for a network of each task; of these, what is written if nothing is said.
+OF_TASK: dict[str, tuple[str, ...]] = {
+    "semantic": ("instances", "semantic", "boxes", "overlay", "scores"),
+    "notions": ("notions", "hierarchy", "description", "overlay", "scores"),
+    "target": ("scores",),
+}
+DEFAULT: dict[str, tuple[str, ...]] = {
+    "semantic": ("instances", "boxes", "overlay"),
+    "notions": ("notions", "description", "overlay"),
+    "target": ("scores",),
 }
 
 
@@ -67,11 +109,41 @@ def outlined(image: np.ndarray, instances: np.ndarray) -> np.ndarray:
     -------
     (h, w, 3) uint8 RGB; the outermost pixels of each object carry its colour.
     """
+    shown = _stretched(image)
+    _draw_outlines(shown, instances)
+    return shown
+
+
+def notions_outlined(image: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray:
+    """An image with the outlines of overlapping notions, those on top drawn last.
+
+    Parameters
+    ----------
+    image : as for :func:`outlined`
+    masks : name -> (h, w) bool; the k-th has colour k, whichever are present
+
+    Returns
+    -------
+    (h, w, 3) uint8 RGB
+    """
+    shown = _stretched(image)
+    hierarchy, _ = hierarchical_mask(masks, shown.shape[:2])
+    for name in hierarchy:
+        _draw_outlines(shown, masks[name] * (list(masks).index(name) + 1))
+    return shown
+
+
+def _stretched(image: np.ndarray) -> np.ndarray:
+    """The image between its percentiles as (h, w, 3) uint8 RGB."""
     pixels = as_pixels(image).astype(np.float32)
     if pixels.shape[2] != 3:
         pixels = np.repeat(pixels.mean(axis=2, keepdims=True), 3, axis=2)
     low, high = np.percentile(pixels, _OVERLAY_PERCENTILES)
-    shown = np.clip((pixels - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
+    return np.clip((pixels - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
+
+
+def _draw_outlines(shown: np.ndarray, instances: np.ndarray) -> None:
+    """Colour the outermost pixels of each object in place."""
     padded = np.pad(instances, 1, mode="edge")
     inside = np.ones(instances.shape, bool)
     height, width = instances.shape
@@ -79,12 +151,11 @@ def outlined(image: np.ndarray, instances: np.ndarray) -> np.ndarray:
         inside &= padded[dy : dy + height, dx : dx + width] == instances
     outline = (instances > 0) & ~inside
     shown[outline] = _COLOURS[instances[outline] % len(_COLOURS)]
-    return shown
 
 
-def _tiff(array: np.ndarray) -> bytes:
+def _tiff(array: np.ndarray, **options) -> bytes:
     buffer = io.BytesIO()
-    tifffile.imwrite(buffer, array, compression="zlib", photometric="minisblack")
+    tifffile.imwrite(buffer, array, compression="zlib", photometric="minisblack", **options)
     return buffer.getvalue()
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from segmill.clicks import CLICK
 from segmill.errors import ConfigError
 from segmill.inference.instances import InstanceOptions, instances_from_scores
 from segmill.inference.network import TrainedNetwork
@@ -17,6 +18,7 @@ from segmill.inference.objects import measure_objects
 from segmill.inference.pixels import as_pixels
 from segmill.inference.tiling import TilingOptions
 from segmill.inference.tta import VIEWS
+from segmill.notions import pack
 from segmill.options import build_options
 from segmill.training.precision import Precision
 
@@ -56,6 +58,19 @@ class Prediction:
         """Box, area, centroid and score of each object: :func:`measure_objects`."""
         foreground = 1 - self.scores[:, :, self.instance_options.background]
         return measure_objects(self.instances, foreground)
+
+    @property
+    def notion_names(self) -> tuple[str, ...]:
+        """Names of the overlapping notions, without the click. Only for notions."""
+        if self.task != "notions":
+            raise ConfigError(f"notions: needs overlapping notions, this network has {self.task}")
+        return tuple(name for name in self.classes if name != CLICK)
+
+    @cached_property
+    def notions(self) -> np.ndarray:
+        """(h, w) uint16: bit k where the probability of notion k of `notion_names` is above 0.5."""
+        channels = [self.classes.index(name) for name in self.notion_names]
+        return pack(self.scores[:, :, channels] > 0.5)
 
     def _require_classes(self, what: str) -> None:
         if self.task != "semantic":

@@ -5,9 +5,12 @@ consecutive, and two touching objects of different ids stay two. Quantities with
 (an IoU of nothing with nothing) are nan, and what pools over images leaves them out.
 """
 
-from segmill.metrics.bootstrap import bootstrap_intervals
+from segmill.metrics.bootstrap import bootstrap_intervals, bootstrap_median
+from segmill.metrics.clicks import click_counts
 from segmill.metrics.evaluation import evaluate
+from segmill.metrics.invariance import robustness, summarise_robustness
 from segmill.metrics.matching import CRITERIA, InstanceMatching, match_instances
+from segmill.metrics.notions import NotionOptions, focal_loss, notion_counts
 from segmill.metrics.overlap import Overlaps, exclude_ignored, overlaps
 from segmill.metrics.regions import BinaryIoU, binary_iou, class_iou, iou
 from segmill.metrics.seg import seg_measure, seg_scores
@@ -17,16 +20,23 @@ __all__ = [
     "CRITERIA",
     "BinaryIoU",
     "InstanceMatching",
+    "NotionOptions",
     "Overlaps",
     "binary_iou",
     "bootstrap_intervals",
+    "bootstrap_median",
     "class_iou",
+    "click_counts",
     "evaluate",
     "exclude_ignored",
+    "focal_loss",
     "iou",
     "match_instances",
+    "notion_counts",
     "overlaps",
+    "robustness",
     "seg_measure",
     "seg_scores",
     "summarise",
+    "summarise_robustness",
 ]

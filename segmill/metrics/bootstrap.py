@@ -77,16 +77,62 @@ def bootstrap_intervals(
     return Intervals(estimate, low, high)
 
 
+def bootstrap_median(
+    values: np.ndarray, confidence: float = 0.95, seed: int = 0, repeats: int = 2000
+) -> Intervals:
+    """Percentile interval of the median of what is known of each image.
+
+    The draws of images are those of :func:`bootstrap_intervals` for the same seed.
+
+    Parameters
+    ----------
+    values : (N,) one number per image, nan where an image has none
+    confidence, seed, repeats : see :func:`bootstrap_intervals`
+
+    Returns
+    -------
+    Intervals of one figure, arrays (1,); the ends are nan for fewer than two known values.
+    """
+    values = np.asarray(values, np.float64)
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    _check(values[order][:, None], confidence, repeats, "percentile")
+    ends = np.full(2, np.nan)
+    if order.size > 1:
+        counts = resampled_counts(len(values), seed, repeats)
+        drawn = np.concatenate([_medians(values[order], block[:, order]) for block in counts])
+        tails = 0.5 + np.array([-0.5, 0.5]) * confidence
+        ends = np.quantile(drawn[np.isfinite(drawn)], tails)
+    estimate = np.median(values[order]) if order.size else np.nan
+    return Intervals(np.array([estimate]), ends[:1], ends[1:])
+
+
+def _medians(ascending: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Median (R,) of values (M,) that occur as often as `counts` (R, M) says; nan where never."""
+    up_to = np.cumsum(counts, axis=1)
+    total = up_to[:, -1]
+    # The middle value, or the mean of the two middle ones.
+    middle = [
+        ascending[np.minimum((up_to <= place[:, None]).sum(axis=1), ascending.size - 1)]
+        for place in ((total - 1) // 2, total // 2)
+    ]
+    return np.where(total > 0, (middle[0] + middle[1]) / 2, np.nan)
+
+
 def resampled_sums(values: np.ndarray, seed: int, repeats: int) -> Iterator[np.ndarray]:
     """Sums over images drawn with replacement: blocks (R, S) of `repeats` rows in all."""
+    for counts in resampled_counts(len(values), seed, repeats):
+        yield counts.astype(np.float64) @ values
+
+
+def resampled_counts(n: int, seed: int, repeats: int) -> Iterator[np.ndarray]:
+    """How often each of `n` images is drawn with replacement: blocks (R, n) of integers."""
     rng = generator(seed, "bootstrap")
-    n = len(values)
     block = max(1, _DRAWS_AT_ONCE // n)
     for start in range(0, repeats, block):
         rows = min(block, repeats - start)
         drawn = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
-        yield counts.astype(np.float64) @ values
+        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
 
 
 def _bca_tails(tails, estimate, drawn, jackknife) -> np.ndarray:

@@ -1,16 +1,27 @@
 """Compare a store of predictions with a store of truths: counts per image that can be pooled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from segmill.clicks import CLICK
 from segmill.errors import Problem, StoreError, raise_problems
+from segmill.metrics.clicks import click_counts, has_clicks, true_click
 from segmill.metrics.matching import match_overlaps
+from segmill.metrics.notions import (
+    NotionOptions,
+    foreground_of,
+    notion_counts,
+    notion_names,
+    read_notions,
+)
 from segmill.metrics.overlap import exclude_ignored, overlaps
 from segmill.metrics.regions import class_counts, foreground_counts
 from segmill.metrics.seg import scores_of_overlaps
+from segmill.notions import unpack
+from segmill.options import build_options
 from segmill.progress import track
 from segmill.store import Store, open_store
 
@@ -22,30 +33,38 @@ def evaluate(
     truths: Store | str | Path,
     split: str | None = None,
     thresholds: Sequence[float] = THRESHOLDS,
+    notions: Mapping | None = None,
 ) -> pd.DataFrame:
     """Sufficient statistics of each image, for :func:`segmill.metrics.summarise` to pool.
 
-    What both stores hold is compared: `semantic` class by class, `instances` object by object.
-    The foreground is all of semantic that is not class 0, or all objects where semantic is missing
-    in either store. Pixels under the truth's `ignore` count for nothing; an object mostly on them
-    is taken out (see :func:`segmill.metrics.exclude_ignored`), so that a frame nobody annotated
-    adds zeros.
+    What both stores hold is compared: `semantic` class by class, `instances` object by object,
+    overlapping notions (`scores` or `notions` of the prediction, `notions` of the truth) by name,
+    the predicted click with the user's. The foreground is all of semantic that is not class 0, or
+    all objects where semantic is missing in either store, or else the notion of that name or the
+    union of all notions. Pixels under the truth's `ignore` count for nothing; an object mostly on
+    them is taken out (see :func:`segmill.metrics.exclude_ignored`), so that a frame nobody
+    annotated adds zeros.
 
     Parameters
     ----------
     predictions, truths : open stores or their paths, samples paired by `sample_id`
     split : compare this split, of which every sample must be predicted; None: all predictions
     thresholds : criterion values (IoU) of the instance matching, whole percents
+    notions : options of :class:`segmill.metrics.NotionOptions`
 
     Returns
     -------
     One row per image: sample_id, group, split; n_reference, n_predicted, seg_sum and
     tp_<percent>, fp_<percent>, fn_<percent>, matched_sum_<percent> (sum of the IoU of the matched
     pairs) for each threshold (with instances); intersection_<class>, union_<class> (with
-    semantic); intersection_foreground, union_foreground. Areas in pixels.
+    semantic); those of :func:`segmill.metrics.notion_counts` for each notion of the truth (with
+    notions); those of :func:`segmill.metrics.click_counts` (with a predicted click, and clicks in
+    the truth); intersection_foreground, union_foreground. Areas in pixels.
 
     Raises
     ------
+    ConfigError
+        for an unknown option of `notions` or an illegal value.
     StoreError
         if the stores have nothing to compare, no sample, or other classes.
     IntegrityError
@@ -53,13 +72,19 @@ def evaluate(
     """
     predictions, truths = _opened(predictions), _opened(truths)
     percents = threshold_percents(thresholds)
+    options = build_options(NotionOptions, notions or {}, "notions of an evaluation")
+    threshold_percents(options.iou_thresholds)
     shared = [
         f for f in ("semantic", "instances") if f in predictions.fields and f in truths.fields
     ]
+    if "notions" in truths.fields and set(notion_names(predictions)) & set(notion_names(truths)):
+        shared.append("notions")
+    if CLICK in notion_names(predictions) and has_clicks(truths):
+        shared.append(CLICK)
     _check_comparable(predictions, truths, shared)
     pairs = paired_rows(predictions, truths, split)
     rows = [
-        _row(predictions, truths, p, t, shared, percents)
+        _row(predictions, truths, p, t, shared, percents, options)
         for p, t in track(pairs, len(pairs), f"evaluate {predictions.path.name}", "image")
     ]
     return pd.DataFrame(rows)
@@ -107,17 +132,47 @@ def region_counts(
     return counts
 
 
-def _row(predictions, truths, p, t, shared, percents) -> dict:
+def _row(predictions, truths, p, t, shared, percents, options: NotionOptions) -> dict:
     """The row of the table for prediction `p` and truth `t`."""
     row = {name: truths.table[name].iloc[t] for name in ("sample_id", "group", "split")}
     ignore = truths.ignore(t) if "ignore" in truths.fields else None
-    pair = {name: (predictions.read(name, p), truths.read(name, t)) for name in shared}
+    both_have = [name for name in shared if name in ("semantic", "instances")]
+    pair = {name: (predictions.read(name, p), truths.read(name, t)) for name in both_have}
     if "instances" in shared:
         row |= object_counts(*pair["instances"], ignore, list(percents.values()))
     if "semantic" in shared:
         row |= region_counts(*pair["semantic"], ignore, truths.classes)
-    both, either = foreground_counts(*pair[shared[0]], ignore)
-    return row | {"intersection_foreground": both, "union_foreground": either}
+    notions = read_notions(predictions, p) if {"notions", CLICK} & set(shared) else {}
+    if CLICK in shared:
+        scale = float(truths.table["mm_per_px"].iloc[t]) if "mm_per_px" in truths.table else np.nan
+        click = true_click(truths, t)
+        row |= click_counts(notions[CLICK], click, ignore, options.click_threshold, scale)
+    foregrounds = pair[both_have[0]] if both_have else None
+    if "notions" in shared:
+        true = _true_notions(truths, t)
+        row |= notion_counts(notions, true, ignore, options)
+        foregrounds = foregrounds or _foregrounds(notions, true, options.threshold)
+    if foregrounds:
+        both, either = foreground_counts(*foregrounds, ignore)
+        row |= {"intersection_foreground": both, "union_foreground": either}
+    return row
+
+
+def _true_notions(truths: Store, t: int) -> dict[str, np.ndarray]:
+    """Name -> (h, w) bool of truth `t`."""
+    names = notion_names(truths)
+    masks = unpack(truths.notions(t), len(names))
+    return {name: masks[:, :, k] for k, name in enumerate(names)}
+
+
+def _foregrounds(predicted, true, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """The predicted and the true foreground, (h, w) bool."""
+    masks = {
+        name: values if values.dtype == bool else values > threshold
+        for name, values in predicted.items()
+        if name != CLICK
+    }
+    return foreground_of(masks), foreground_of(true)
 
 
 def _opened(store: Store | str | Path) -> Store:
@@ -128,7 +183,7 @@ def _check_comparable(predictions: Store, truths: Store, shared: list[str]) -> N
     if not shared:
         raise StoreError(
             f"nothing to compare: {predictions.path} has {predictions.fields}, {truths.path} has "
-            f"{truths.fields}, expected semantic or instances in both"
+            f"{truths.fields}, expected semantic, instances or notions of the same names in both"
         )
     if "semantic" in shared and (predictions.classes != truths.classes or not truths.classes):
         raise StoreError(

@@ -7,17 +7,24 @@ import pandas as pd
 
 from segmill.errors import SegmillError
 from segmill.metrics.bootstrap import bootstrap_intervals
+from segmill.metrics.clicks import click_figures, click_medians
+from segmill.metrics.notions import notion_figures
 from segmill.metrics.regions import ratio
 
 
 @dataclass(frozen=True)
 class _Figures:
-    """Figures as ratios of columns; `mean_of` are the positions whose mean is one figure more."""
+    """Figures as ratios of columns, and means of some of them (positions by name) after these."""
 
     names: tuple[str, ...]
     numerators: np.ndarray
     denominators: np.ndarray
-    mean_of: tuple[int, ...]
+    means: dict[str, tuple[int, ...]]
+
+    @property
+    def all_names(self) -> list[str]:
+        """Names of the ratios, then of the means."""
+        return [*self.names, *self.means]
 
     def columns(self) -> np.ndarray:
         """(N, 2 M): what is to be summed over images."""
@@ -27,9 +34,8 @@ class _Figures:
         """Figures (..., M) of sums (..., 2 M); nan where a denominator is 0."""
         n = self.numerators.shape[1]
         ratios = ratio(sums[..., :n], sums[..., n:])
-        if not self.mean_of:
-            return ratios
-        return np.concatenate([ratios, _nanmean(ratios[..., list(self.mean_of)])], axis=-1)
+        means = [_nanmean(ratios[..., list(places)]) for places in self.means.values()]
+        return np.concatenate([ratios, *means], axis=-1)
 
 
 def summarise(
@@ -56,8 +62,14 @@ def summarise(
     ``image_mean_low``, ``image_mean_high``; ``images``, in how many images it is defined. Figures,
     as far as the table has their columns: ``iou_foreground``, ``iou_<class>``, ``miou`` (mean over
     the classes), ``seg``, ``f1_<percent>``, and ``precision``, ``recall`` and
-    ``matched_iou`` (mean IoU of the matched pairs) at the least threshold. All are shares in
-    0 .. 1, nan where undefined.
+    ``matched_iou`` (mean IoU of the matched pairs) at the least threshold; ``biou_1_<notion>``
+    (inside), ``biou_0_<notion>`` (outside) and their mean ``biou_both_<notion>`` as Keras'
+    BinaryIoU; ``loss_<notion>``, the mean focal loss of a pixel; ``share_<percent>_<notion>``, the
+    share of images whose IoU is at least that, among those with the notion in truth or prediction;
+    ``click_missed`` among recorded clicks, ``click_false`` among images where nobody would click;
+    ``click_distance_px``, ``click_distance_um``, mean over the images with a recorded and a
+    predicted click, and ``..._median`` (without a mean of images). Shares lie in 0 .. 1; nan where
+    undefined.
 
     Raises
     ------
@@ -76,13 +88,19 @@ def summarise(
         return np.concatenate([figures(sums[..., :pooled_width]), ratio(total, count)], axis=-1)
 
     found = bootstrap_intervals(values, pooled_and_mean, confidence, seed, repeats, method)
-    names = [*figures.names, *(["miou"] if figures.mean_of else [])]
-    result = {"metric": names}
+    result = {"metric": figures.all_names}
     for first, prefix in ((0, ""), (m, "image_mean_")):
         ends = [end[first : first + m] for end in found]
         estimate = prefix.removesuffix("_") or "value"
         result |= dict(zip((estimate, f"{prefix}low", f"{prefix}high"), ends, strict=True))
-    return pd.DataFrame(result | {"images": defined.sum(axis=0)})
+    summary = pd.DataFrame(result | {"images": defined.sum(axis=0)})
+    draws = {"confidence": confidence, "seed": seed, "repeats": repeats}
+    medians = [
+        {"metric": name, "value": found.estimate[0], "low": found.low[0], "high": found.high[0]}
+        | {"images": known}
+        for name, (found, known) in click_medians(table, **draws).items()
+    ]
+    return pd.concat([summary, pd.DataFrame(medians)], ignore_index=True) if medians else summary
 
 
 def _figures(table: pd.DataFrame) -> _Figures:
@@ -101,6 +119,8 @@ def _figures(table: pd.DataFrame) -> _Figures:
         tp, fp, fn = (table[f"{kind}_{min(percents, key=int)}"] for kind in ("tp", "fp", "fn"))
         matched = table[f"matched_sum_{min(percents, key=int)}"]
         parts |= {"precision": (tp, tp + fp), "recall": (tp, tp + fn), "matched_iou": (matched, tp)}
+    of_notions, means_of_notions = notion_figures(table)
+    parts |= of_notions | click_figures(table)
     if table.empty or not parts:
         raise SegmillError(
             f"nothing to summarise: {len(table)} images with the columns {list(table.columns)}"
@@ -110,11 +130,14 @@ def _figures(table: pd.DataFrame) -> _Figures:
     if len(classes) == 1:
         # There are at least two classes: here the foreground is the other one.
         classes.append("iou_foreground")
+    means = ({"miou": classes} if classes else {}) | means_of_notions
     return _Figures(
         names=tuple(parts),
         numerators=np.column_stack(numerators).astype(np.float64),
         denominators=np.column_stack(denominators).astype(np.float64),
-        mean_of=tuple(list(parts).index(name) for name in classes),
+        means={
+            mean: tuple(list(parts).index(name) for name in names) for mean, names in means.items()
+        },
     )
 
 

@@ -11,8 +11,9 @@ CLASSES = ["background", "cell", "border"]
 class Given:
     """A producer of samples that are already in memory."""
 
-    def __init__(self, samples, names, splits=None, classes=CLASSES):
+    def __init__(self, samples, names, splits=None, classes=CLASSES, attributes=None, columns=None):
         self.samples, self.names, self.classes = samples, names, classes
+        self.attributes, self.columns = attributes or {}, columns or {}
         self.splits = splits or ["test"] * len(names)
 
     def plan(self):
@@ -23,6 +24,7 @@ class Given:
                 "split": self.splits,
                 "source": "here",
                 "frame": 0,
+                **self.columns,
             }
         )
         fields = {
@@ -30,7 +32,8 @@ class Given:
             for name, array in self.samples[0].arrays().items()
         }
         height, width = np.max([sample.shape for sample in self.samples], axis=0)
-        return StorePlan(table, fields, int(height), int(width), {"classes": self.classes})
+        attributes = {"classes": self.classes, **self.attributes}
+        return StorePlan(table, fields, int(height), int(width), attributes)
 
     def sample(self, i):
         return self.samples[i]
