@@ -13,9 +13,19 @@ from segmill.options import build_options
 from segmill.training.optimizers import OPTIMIZERS, optimizer_options
 from segmill.training.precision import Precision
 from segmill.training.schedule import ScheduleOptions, schedule_options
-from segmill.training.settings import Choice, Curriculum, EarlyStop, Settings, WeightMap
+from segmill.training.settings import (
+    Choice,
+    Curriculum,
+    EarlyStop,
+    NotionBalance,
+    Settings,
+    WeightMap,
+)
 
 ALL = "all"
+AUTO = "auto"
+# Sections of a training that a configuration has among the options of the loss.
+_AMONG_LOSS = ("weights", "balance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +33,9 @@ class TrainingConfig(Settings):
     """All settings of a training; see :class:`Settings` for the plain ones.
 
     model : name and options of a network, see :func:`segmill.models.build`
-    loss : name and options of a loss, see :func:`segmill.losses.build`
+    loss : name and options of a loss, see :func:`segmill.losses.build`; the option ``weights`` of
+        ``focal`` may be ``"auto"``: measured on the training's images, see `balance`
+    balance : how; in a configuration its key ``weights_limit`` stands among the options of the loss
     weights : the weight map of losses that need one; in a configuration its keys ``w0`` and
         ``sigma`` stand among the options of the loss
     optimizer : name and options, see :mod:`segmill.training.optimizers`
@@ -34,6 +46,7 @@ class TrainingConfig(Settings):
     model: Choice
     loss: Choice
     weights: WeightMap
+    balance: NotionBalance
     optimizer: Choice
     schedule: ScheduleOptions
     early_stop: EarlyStop | None
@@ -54,9 +67,9 @@ class TrainingConfig(Settings):
     def to_dict(self) -> dict:
         """The settings as plain values, defaults filled in: what :meth:`from_dict` reads."""
         block = asdict(self)
-        block["loss"]["options"] |= block.pop("weights") if "weight" in self.needs else {}
-        if "weight" not in self.needs:
-            block.pop("weights", None)
+        maps, balance = block.pop("weights"), block.pop("balance")
+        block["loss"]["options"] |= maps if "weight" in self.needs else {}
+        block["loss"]["options"] |= balance if self.balances_notions else {}
         for key in ("steps_per_epoch", "validation_steps"):
             block[key] = ALL if block[key] is None else block[key]
         return _plain(block)
@@ -64,7 +77,17 @@ class TrainingConfig(Settings):
     @property
     def needs(self) -> tuple[str, ...]:
         """Labels that the loss cannot do without."""
-        return losses.build(self.loss.name, **self.loss.options).needs
+        return self.build_loss().needs
+
+    @property
+    def balances_notions(self) -> bool:
+        """Whether the weights of the notions come from the data."""
+        return self.loss.options.get("weights") == AUTO
+
+    def build_loss(self, notion_weights: tuple[float, ...] | None = None) -> losses.Loss:
+        """The loss, with these weights where they come from the data."""
+        measured = {"weights": notion_weights} if self.balances_notions else {}
+        return losses.build(self.loss.name, **{**self.loss.options, **measured})
 
 
 def _plain(value: Any) -> Any:
@@ -84,9 +107,10 @@ class _Reader:
         self.offences: list[str] = []
 
     def read(self) -> TrainingConfig:
-        self._refuse_unknown(self.block, [f.name for f in fields(TrainingConfig)], "")
+        known = [f.name for f in fields(TrainingConfig) if f.name not in _AMONG_LOSS]
+        self._refuse_unknown(self.block, known, "")
         model = self._choice("model", models.names(), _check_model)
-        weights, loss = self._loss()
+        loss, weights, balance = self._loss()
         optimizer = self._choice("optimizer", OPTIMIZERS, optimizer_options, {"name": "adam"})
         sections = {
             "schedule": self._section("schedule", schedule_options),
@@ -104,15 +128,15 @@ class _Reader:
             model=model,
             loss=loss,
             weights=weights,
+            balance=balance,
             optimizer=optimizer,
         )
 
     def _refuse_unknown(self, found: Mapping, known: list[str], where: str) -> None:
-        for key in [key for key in found if key not in known or key == "weights"]:
+        for key in [key for key in found if key not in known]:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            legal = ", ".join(name for name in known if name != "weights")
-            self.offences.append(f"{where}{key}: unknown key; {hint}known: {legal}")
+            self.offences.append(f"{where}{key}: unknown key; {hint}known: {', '.join(known)}")
 
     def _try(self, make: Callable[[], Any], where: str) -> Any:
         try:
@@ -157,22 +181,31 @@ class _Reader:
         self._try(lambda: check(name, dict(options)), f"{key}.options.")
         return Choice(name, dict(options))
 
-    def _loss(self) -> tuple[WeightMap | None, Choice | None]:
-        """The loss without the options of its weight map, and those."""
-        taken: dict[str, Any] = {}
+    def _loss(self) -> tuple[Choice | None, WeightMap | None, NotionBalance | None]:
+        """The loss, and the options that stand among its own but are of the training."""
+        maps: dict[str, Any] = {}
+        balance: dict[str, Any] = {}
 
         def check(name: str, options: dict) -> None:
             own = dict(options)
             if name == "weighted_cross_entropy":
-                taken.update({k: own.pop(k) for k in ("w0", "sigma") if k in own})
+                maps.update({k: own.pop(k) for k in ("w0", "sigma") if k in own})
+            if name == "focal" and own.get("weights") == AUTO:
+                own.pop("weights")
+                balance.update({k: own.pop(k) for k in ("weights_limit",) if k in own})
             losses.build(name, **own)
 
         loss = self._choice("loss", losses.names(), check)
-        weights = self._try(lambda: build_options(WeightMap, taken, "loss"), "loss.options.")
-        if loss is None:
-            return weights, None
-        own = {key: value for key, value in loss.options.items() if key not in taken}
-        return weights, Choice(loss.name, own)
+        if loss is not None:
+            taken = {*maps, *balance}
+            own = {key: value for key, value in loss.options.items() if key not in taken}
+            loss = Choice(loss.name, own)
+        where = "loss.options."
+        return (
+            loss,
+            self._try(lambda: build_options(WeightMap, maps, "loss"), where),
+            self._try(lambda: build_options(NotionBalance, balance, "loss"), where),
+        )
 
     def _settings(self) -> Settings | None:
         names = {f.name for f in fields(Settings)}

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from segmill import losses
 from segmill.models.bundle import ModelBundle
 from segmill.progress import log
 from segmill.provenance import git_commit, versions
@@ -25,8 +24,15 @@ from segmill.training.outputs import RunFolder, history_row
 from segmill.training.precision import Precision, resolve
 from segmill.training.progress import Progress
 from segmill.training.schedule import Schedule
+from segmill.training.selection import chosen_samples
 from segmill.training.session import Session
-from segmill.training.setup import check_data, identity_of, initial_model, output_names
+from segmill.training.setup import (
+    check_data,
+    identity_of,
+    initial_model,
+    notion_weights,
+    output_names,
+)
 from segmill.training.signals import SignalWatch
 from segmill.training.statistics import measure_statistics
 from segmill.training.steps import Stepper
@@ -51,7 +57,7 @@ def train(
     Parameters
     ----------
     config : all settings
-    train_store, validation_store : shards; all of their samples are used
+    train_store, validation_store : shards; all of their samples are used, but for `fraction`
     run_dir : folder for model.pt (best epoch), last.pt, snapshots.pt, history.parquet, config.json
         and curves for TensorBoard
     checkpoint_dir : folder for checkpoints, to outlive a killed job
@@ -83,7 +89,9 @@ def train(
         # ------------------------------------------------------------------ the data
         processes.check(config.batch_size)
         check_data(config, train_store, validation_store)
-        mean, std = measure_statistics(train_store, range(len(train_store)), threads)
+        samples = chosen_samples(train_store, config.fraction, config.seed)
+        mean, std = measure_statistics(train_store, samples, threads)
+        weights = notion_weights(config, train_store, samples, threads)
         train_maker, validation_maker = (
             BatchMaker(store, config.needs, config.weights, mean, std)
             for store in (train_store, validation_store)
@@ -92,10 +100,10 @@ def train(
         # ------------------------------------------------------------------ the network
         device = torch.device(kind, processes.local_rank) if kind == "cuda" else torch.device(kind)
         model = initial_model(config, train_store)
-        stepper = build_stepper(config, model, train_maker, device, processes)
+        stepper = build_stepper(config, model, train_maker, device, processes, weights)
 
         # ------------------------------------------------------------------ its own checkpoint
-        identity = identity_of(config, train_store, validation_store)
+        identity = identity_of(config, train_store, validation_store, weights)
         session = Session(
             stepper=stepper,
             schedule=Schedule(config.schedule, config.epochs),
@@ -124,15 +132,15 @@ def train(
         validation_reader.follow(
             lambda n: processes.share(validation[n]) if n < len(validation) else None
         )
-        levels = levels_of(train_store)
-        names = output_names(train_store, task_of(config.needs))
+        levels = levels_of(train_store)[samples]
+        names = output_names(train_store, config.needs)
         stream = None
         while not session.progress.finished:
             progress = session.progress
             active = active_levels(levels, config.curriculum, progress.unlocked)
             key = ",".join(map(str, active))
             if stream is None or stream.key != key:
-                chosen = np.flatnonzero(np.isin(levels, active))
+                chosen = samples[np.isin(levels, active)]
                 stream = Stream(chosen, config.batch_size, config.seed, key)
                 train_reader.follow(_shares(stream, processes))
             train_epoch(config, session, stream, train_reader, validation_reader)
@@ -166,10 +174,14 @@ def build_stepper(
     maker: BatchMaker,
     device: torch.device,
     processes: Processes,
+    weights: tuple[float, ...] | None = None,
 ) -> Stepper:
-    """Put the network on its device and build what trains it, its gradients checked."""
+    """Put the network on its device and build what trains it, its gradients checked.
+
+    `weights` are those of notions that were measured, if any.
+    """
     model = model.to(device)
-    loss = losses.build(config.loss.name, **config.loss.options).to(device)
+    loss = config.build_loss(weights).to(device)
     precision = resolve(config.precision, model, device)
 
     def two_samples() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -209,17 +221,21 @@ def write_run(
     best = progress.best[config.keep_best][1]
     snapshots = {epoch: kept[epoch] for epoch in sorted(config.snapshots) if epoch in kept}
     snapshots[progress.epoch] = {k: t.detach().cpu() for k, t in model.state_dict().items()}
-    task = task_of(config.needs)
+    weights = identity["notion_weights"]
     bundle = ModelBundle(
         model=model,
-        classes=output_names(store, task),
+        classes=output_names(store, config.needs),
         preprocessing=store.attributes.get("preprocessing") or {},
         mean=mean,
         std=std,
-        task=task,
+        task=task_of(config.needs),
         config=config.to_dict(),
         **made_with,
-        notes={"epoch": progress.epoch, "step": progress.step},
+        notes={
+            "epoch": progress.epoch,
+            "step": progress.step,
+            **({"notion_weights": weights} if weights else {}),
+        },
     )
     session.run.write_history(progress.history)
     session.run.write_weights(bundle, (best, kept[best]), snapshots)

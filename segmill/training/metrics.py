@@ -26,8 +26,10 @@ def overlap_counts(prediction: Tensor, truth: Mapping[str, Tensor], task: str) -
     prediction : (B, K, H, W) logits
     truth : see :class:`segmill.losses.Loss`; ignored pixels are not counted
     task : ``"semantic"``: the class is the one of the largest logit, the foreground all classes but
-        0; ``"notions"``: a notion is where its logit is above 0, the foreground their union;
-        ``"target"``: nothing is counted
+        0; ``"notions"``: a notion is where its logit is above 0, the foreground their union. Heat
+        maps of the truth's ``target`` belong to the last outputs: they are no notion and no part of
+        the foreground, and counted where they are annotated (not NaN): the truth above 0.5, the
+        prediction's logit above 0. ``"target"``: nothing is counted
 
     Returns
     -------
@@ -42,11 +44,15 @@ def overlap_counts(prediction: Tensor, truth: Mapping[str, Tensor], task: str) -
         pairs = pairs.flatten() if ignore is None else pairs[~ignore]
         return _from_confusion(torch.bincount(pairs, minlength=outputs**2).view(outputs, outputs))
     if task == "notions":
-        predicted, true = prediction > 0, notion_masks(truth, outputs)
+        heat = truth.get("target", prediction[:, :0])
+        notions = outputs - heat.shape[1]
+        predicted = prediction > 0
+        predicted[:, notions:] &= ~heat.isnan()
+        true = torch.cat([notion_masks(truth, notions), heat > 0.5], dim=1)
         if ignore is not None:
             predicted, true = predicted & ~ignore[:, None], true & ~ignore[:, None]
-        whole = torch.stack([_pair(predicted.any(1), true.any(1), ())])
-        return torch.cat([whole, _pair(predicted, true, (0, 2, 3)).T])
+        whole = _pair(predicted[:, :notions].any(1), true[:, :notions].any(1), ())
+        return torch.cat([whole[None], _pair(predicted, true, (0, 2, 3)).T])
     return torch.zeros(outputs + 1, 2, dtype=torch.int64, device=prediction.device)
 
 

@@ -29,11 +29,12 @@ class AdamOptions:
 
 @dataclass(frozen=True)
 class RMSpropOptions:
-    """Options of ``rmsprop`` (Tieleman and Hinton 2012).
+    """Options of ``rmsprop`` (Tieleman and Hinton 2012); defaults are torch's.
 
-    alpha : decay of the running mean of the squared gradient
-    eps : added to the denominator
-    weight_decay : L2 penalty
+    alpha : decay of the running mean of the squared gradient; Keras' rho, 0.9 there
+    eps : added to the denominator, behind the root; Keras 3 adds its 1e-7 under the root
+    weight_decay : L2 penalty: weight_decay * w is added to the gradient of each parameter w. Keras'
+        regulariser l2(x) adds 2 x w, and only to the weights that it is given to
     momentum : share of the last step that is repeated
     centered : whether the running mean of the gradient is subtracted
     """

@@ -23,7 +23,9 @@ class ScheduleOptions:
     rate : of the first epoch, for all kinds but ``"table"``
     every : for ``"halve_every"``: epochs after which the rate is halved, again and again
     factor : for ``"plateau"``: what the rate is multiplied by
-    patience : for ``"plateau"``: epochs in a row without a lower validation loss before it is
+    patience : for ``"plateau"``: epochs in a row without a lower validation loss before it is;
+        counted as by Keras, where torch's ReduceLROnPlateau wants one less for the same. Any lower
+        loss counts, while these ask for 1e-4 (Keras: absolute, torch: relative) by default
     floor : least rate of ``"halve_every"``, ``"plateau"`` and ``"cosine"`` (its last epoch)
     warmup : for ``"cosine"``: epochs in which the rate rises linearly to `rate` first
     """

@@ -28,6 +28,17 @@ class WeightMap:
 
 
 @dataclass(frozen=True)
+class NotionBalance:
+    """Weights of notions from the data; see
+    :func:`segmill.training.notion_weights.balanced_weights`.
+
+    weights_limit : largest ratio of a notion's weight to that of the median notion
+    """
+
+    weights_limit: float = option(10.0, low=1.0)
+
+
+@dataclass(frozen=True)
 class EarlyStop:
     """Stop when the validation gets no better.
 
@@ -62,6 +73,8 @@ class Settings:
     epochs : at most so many
     steps_per_epoch : steps of the optimizer; ``"all"``: as many as show every sample once
     validation_steps : batches of the validation, the same samples each time; ``"all"``: every one
+    fraction : share of the groups of the training shards that is used, drawn by the seed, each
+        share being part of the larger ones; the validation stays whole
     keep_best : which validation value says which epoch's weights are kept: ``"iou"`` or ``"loss"``
     clip_norm : largest norm of the gradient of all weights; null: not limited
     snapshots : epochs whose weights are kept beside the best and the last
@@ -83,6 +96,7 @@ class Settings:
     epochs: int = option(100, low=1)
     steps_per_epoch: int | None = option(None, low=1)
     validation_steps: int | None = option(None, low=1)
+    fraction: float = option(1.0, low=1e-6, high=1.0)
     keep_best: str = option("iou", choices=MONITORS)
     clip_norm: float | None = option(None, low=1e-12)
     snapshots: tuple[int, ...] = option((), low=1)

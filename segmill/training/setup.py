@@ -2,12 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from segmill import models
+from segmill.clicks import CLICK
 from segmill.errors import ConfigError, TrainingError
 from segmill.models.bundle import load_model
 from segmill.progress import log
@@ -17,16 +20,32 @@ from segmill.store import Store
 from segmill.training.checkpoint import differences
 from segmill.training.config import TrainingConfig
 from segmill.training.metrics import task_of
+from segmill.training.notion_weights import balanced_weights, count_notions
 from segmill.training.settings import FREE
 from segmill.training.stream import levels_of
 
 CODE = ("segmill.training", "segmill.models", "segmill.losses")
+MOST_NAMED = 5
+# Label -> attribute of a store with its names; in the order of a network's outputs.
 _NAMES = {"semantic": "classes", "notions": "notions", "target": "targets"}
 
 
-def output_names(store: Store, task: str) -> tuple[str, ...]:
-    """Names of the outputs of a network that learns `task` on a store: one per channel."""
-    return tuple(store.attributes.get(_NAMES[task]) or ())
+def output_names(store: Store, needs: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the outputs of a network whose loss needs these labels of a store.
+
+    One per channel: classes, notions or targets; targets behind the notions where both are needed.
+    """
+    return tuple(name for label in labels_of(needs) for name in names_of(store, label))
+
+
+def labels_of(needs: tuple[str, ...]) -> list[str]:
+    """Those of the labels that outputs of the network stand for, in the order of the outputs."""
+    return [label for label in _NAMES if label in needs]
+
+
+def names_of(store: Store, label: str) -> tuple[str, ...]:
+    """Names of the classes, notions or targets that a label of a store has."""
+    return tuple(store.attributes.get(_NAMES[label]) or ())
 
 
 def check_data(config: TrainingConfig, train: Store, validation: Store) -> None:
@@ -55,7 +74,6 @@ def _monitor_offences(config: TrainingConfig) -> Iterator[str]:
 
 
 def _store_offences(config: TrainingConfig, store: Store) -> Iterator[str]:
-    task = task_of(config.needs)
     wanted = [name for name in config.needs if name != "weight"]
     if "weight" in config.needs and config.weights.w0 > 0:
         wanted.append("instances")
@@ -65,14 +83,29 @@ def _store_offences(config: TrainingConfig, store: Store) -> Iterator[str]:
             f"{store.path}: loss {config.loss.name} needs {', '.join(missing)}, "
             f"found {', '.join(store.fields)}"
         )
-    if not output_names(store, task):
-        yield f"{store.path}: expected names of its {_NAMES[task]} in the attributes, found none"
+    for label in labels_of(config.needs):
+        if not names_of(store, label):
+            what = _NAMES[label]
+            yield f"{store.path}: expected names of its {what} in the attributes, found none"
+    yield from _focal_offences(config, store)
     multiple = _size_multiple(config)
     height, width = store.shape()[1:3]
     if height % multiple or width % multiple:
         yield (
             f"{store.path}: network {config.model.name} needs sizes that are multiples of "
             f"{multiple}, found {height}x{width}"
+        )
+
+
+def _focal_offences(config: TrainingConfig, store: Store) -> Iterator[str]:
+    targets = names_of(store, "target")
+    if {"notions", "target"} <= set(config.needs) and targets not in ((CLICK,), ()):
+        yield f"{store.path}: targets: expected {CLICK} alone, found {', '.join(targets)}"
+    notions, weights = names_of(store, "notions"), config.loss.options.get("weights")
+    if weights and not config.balances_notions and notions and len(weights) != len(notions):
+        yield (
+            f"{store.path}: loss.options.weights: expected one for each of {', '.join(notions)}, "
+            f"found {len(weights)}"
         )
 
 
@@ -90,16 +123,21 @@ def _level_offences(config: TrainingConfig, train: Store) -> Iterator[str]:
 
 
 def _pair_offences(config: TrainingConfig, train: Store, validation: Store) -> Iterator[str]:
-    task = task_of(config.needs)
+    both = train, validation
     sides = {
-        "channels": [store.shape()[-1] for store in (train, validation)],
-        "dtype": [str(store.dtype()) for store in (train, validation)],
-        _NAMES[task]: [output_names(store, task) for store in (train, validation)],
-        "preprocessing": [store.attributes.get("preprocessing") for store in (train, validation)],
+        "channels": [store.shape()[-1] for store in both],
+        "dtype": [str(store.dtype()) for store in both],
+        **{_NAMES[label]: [names_of(s, label) for s in both] for label in labels_of(config.needs)},
+        "preprocessing": [store.attributes.get("preprocessing") for store in both],
     }
     for what, (expected, found) in sides.items():
         if expected != found:
             yield f"{validation.path}: {what}: expected {expected} as in training, found {found}"
+    groups = [set(store.table["group"].astype(str)) for store in both]
+    shared = sorted(groups[0] & groups[1])
+    if shared:
+        shown = ", ".join(shared[:MOST_NAMED]) + (" ..." if len(shared) > MOST_NAMED else "")
+        yield f"{validation.path}: groups that training has too ({len(shared)}): {shown}"
 
 
 def initial_model(config: TrainingConfig, train: Store) -> nn.Module:
@@ -111,7 +149,7 @@ def initial_model(config: TrainingConfig, train: Store) -> nn.Module:
         When the given weights are of another network; its differences are named.
     """
     torch.manual_seed(torch_seed(config.seed, "initial weights"))
-    outputs = len(output_names(train, task_of(config.needs)))
+    outputs = len(output_names(train, config.needs))
     channels = train.shape()[-1]
     model = models.build(config.model.name, channels, outputs, **config.model.options)
     if config.pretrained is None:
@@ -127,10 +165,30 @@ def initial_model(config: TrainingConfig, train: Store) -> nn.Module:
     return model
 
 
-def identity_of(config: TrainingConfig, train: Store, validation: Store) -> dict:
+def notion_weights(
+    config: TrainingConfig, train: Store, samples: np.ndarray, threads: ThreadPoolExecutor
+) -> tuple[float, ...] | None:
+    """Weights of the notions where the settings want them from the data, of these samples."""
+    if not config.balances_notions:
+        return None
+    names = names_of(train, "notions")
+    pixels, annotated = count_notions(train, samples, threads)
+    weights = balanced_weights(pixels, annotated, config.balance.weights_limit, names)
+    pairs = zip(names, weights, strict=True)
+    log.info("weights of notions: %s", ", ".join(f"{name} {w:.3g}" for name, w in pairs))
+    return weights
+
+
+def identity_of(
+    config: TrainingConfig,
+    train: Store,
+    validation: Store,
+    weights: tuple[float, ...] | None = None,
+) -> dict:
     """What decides the bits of a training's result: settings, data, code.
 
-    Two trainings of one identity may go on from each other's checkpoints.
+    Two trainings of one identity may go on from each other's checkpoints. `weights` are those of
+    notions that were measured, if any.
     """
     settings = {key: value for key, value in config.to_dict().items() if key not in FREE}
     pretrained = config.pretrained
@@ -138,5 +196,6 @@ def identity_of(config: TrainingConfig, train: Store, validation: Store) -> dict
         "training": settings,
         "data": {"train": train.content_hash, "validation": validation.content_hash},
         "pretrained": pretrained and hashlib.blake2b(Path(pretrained).read_bytes()).hexdigest(),
+        "notion_weights": weights and list(weights),
         "code": code_hash(*CODE),
     }

@@ -22,6 +22,23 @@ def test_settings_read_back_from_their_own_dict_are_the_same():
     assert config.needs == ("semantic", "weight")
 
 
+def test_weights_of_notions_from_the_data_are_read_back_and_built():
+    loss = {"name": "focal", "options": {"weights": "auto", "weights_limit": 4, "click": True}}
+    config = TrainingConfig.from_dict({**LEAST, "loss": loss, "fraction": 0.5})
+    plain = json.loads(json.dumps(config.to_dict()))
+    assert TrainingConfig.from_dict(plain) == config
+    assert plain["loss"]["options"] == {"weights": "auto", "weights_limit": 4.0, "click": True}
+    assert plain["fraction"] == 0.5
+    assert config.needs == ("notions", "target")
+    assert config.build_loss((1.0, 3.0)).weights == (1.0, 3.0)
+    fixed = TrainingConfig.from_dict(
+        {**LEAST, "loss": {"name": "focal", "options": {"weights": [2, 1]}}}
+    )
+    assert not fixed.balances_notions
+    assert fixed.build_loss().weights == (2.0, 1.0)
+    assert "weights_limit" not in fixed.to_dict()["loss"]["options"]
+
+
 def test_null_sections_are_absent_or_default():
     config = TrainingConfig.from_dict(
         {**LEAST, "early_stop": None, "curriculum": None, "schedule": None, "precision": None}
@@ -70,6 +87,24 @@ def test_all_offences_are_named_at_once():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"fraction": 0}, "fraction: expected a value from 1e-06 to 1.0, found 0.0"),
+        ({"balance": {}}, "balance: unknown key"),
+        (
+            {"loss": {"name": "focal", "options": {"weights": "auto", "weights_limit": 0.5}}},
+            "loss.options.weights_limit: expected at least 1.0, found 0.5",
+        ),
+        (
+            {"loss": {"name": "focal", "options": {"weights": "equal"}}},
+            "loss.options.weights: expected a list or null, found 'equal'",
+        ),
+        (
+            {"loss": {"name": "dice", "options": {"weights": "auto"}}},
+            "loss.options.weights: unknown option",
+        ),
+        (
+            {"loss": {"name": "focal", "options": {"weights": [1], "weights_limit": 3}}},
+            "loss.options.weights_limit: unknown option",
+        ),
         ({"model": None}, "model: expected a mapping with a name"),
         ({"model": {"name": "unet", "options": {"width": [4]}}}, "model.options.width: unknown"),
         ({"accumulate": 9}, "accumulate: expected at most batch_size"),

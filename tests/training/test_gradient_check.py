@@ -5,7 +5,7 @@ from torch import nn
 from segmill import losses, models
 from segmill.errors import TrainingError
 from segmill.training.gradient_check import check_gradients, relative_errors
-from segmill.training.precision import Precision
+from segmill.training.precision import Precision, resolve
 
 ENTROPY = losses.build("cross_entropy")
 
@@ -70,6 +70,20 @@ def test_combinations_that_are_right_pass(name, norm):
     assert found[Precision(channels_last=True)] < 1e-2
     assert found[Precision("fp16", True)] < found[Precision("bf16", True)]
     assert 1e-3 < found[Precision("bf16")] < 0.2
+
+
+@pytest.mark.parametrize("growth", [5, 16])
+@pytest.mark.parametrize(
+    "options", [{}, {"convolution": "plain"}, {"norm": "group", "weight_standardisation": True}]
+)
+def test_depthwise_and_standardised_convolutions_are_right(options, growth):
+    torch.manual_seed(0)
+    small = {"blocks": [2, 2], "bottleneck": 2, "growth": growth, "first_channels": 24}
+    model = models.build("fc_densenet56", 1, 3, **small, **options)
+    for precision in (Precision(channels_last=True), Precision("bf16", channels_last=True)):
+        assert resolve(precision, model, "cpu") is precision
+        worst = check_gradients(model, noise, ENTROPY, precision).worst
+        assert 0 < worst < (0.2 if precision.dtype == "bf16" else 1e-2)
 
 
 def test_a_wrong_gradient_is_named_with_its_error_and_the_cure():

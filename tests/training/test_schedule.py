@@ -1,6 +1,9 @@
 import math
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segmill.training.schedule import Schedule, schedule_options
 
@@ -49,6 +52,43 @@ def test_plateau_counts_nan_as_no_improvement():
     rates = schedule(kind="plateau", rate=1.0, patience=1)
     rates.observe(math.nan)
     assert rates.rate(2) == 0.5
+
+
+class Keras:
+    """ReduceLROnPlateau of Keras 3 with min_delta=0, from its description: wait >= patience."""
+
+    def __init__(self, rate, factor, patience, floor):
+        self.rate, self.factor, self.patience, self.floor = rate, factor, patience, floor
+        self.best, self.wait = math.inf, 0
+
+    def observe(self, loss):
+        if loss < self.best:
+            self.best, self.wait = loss, 0
+            return
+        self.wait += 1
+        if self.wait >= self.patience and self.rate > self.floor:
+            self.rate, self.wait = max(self.rate * self.factor, self.floor), 0
+
+
+@given(
+    losses=st.lists(st.sampled_from([1.0, 2.0, 3.0, 0.5, 0.25, math.nan]), max_size=40),
+    patience=st.integers(1, 4),
+    floor=st.sampled_from([0.0, 0.2]),
+)
+def test_plateau_is_that_of_torch_with_one_epoch_less_of_patience_and_that_of_keras(
+    losses, patience, floor
+):
+    """Torch lowers the rate after more than `patience` bad epochs, Keras after as many."""
+    ours = schedule(kind="plateau", rate=1.0, factor=0.5, patience=patience, floor=floor)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=patience - 1, threshold=0, min_lr=floor, eps=0
+    )
+    keras = Keras(1.0, 0.5, patience, floor)
+    for epoch, loss in enumerate(losses, 1):
+        assert ours.rate(epoch) == optimizer.param_groups[0]["lr"] == keras.rate
+        for watcher in (ours.observe, theirs.step, keras.observe):
+            watcher(loss)
 
 
 def test_cosine_goes_from_rate_to_floor_after_its_warmup():
