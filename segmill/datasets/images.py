@@ -1,5 +1,6 @@
 """Images of a dataset: which files are accepted and what they become in the store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import cv2
 import numpy as np
 
 from segmill.datasets.raster import Raster, offence, read_raster
-from segmill.options import option
+from segmill.errors import ConfigError
+from segmill.options import build_options, option
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,17 @@ class ImageRules:
     pages: bool = option(False)
     channels: str = option("as_is", choices=("as_is", "grey", "rgb"))
     alpha: str = option("opaque", choices=("opaque", "drop"))
+
+
+def single_image_rules(section: Mapping | None) -> ImageRules:
+    """Rules from the key `images` of a dataset whose files have one page each.
+
+    Raises ConfigError naming what is wrong with them.
+    """
+    section = dict(section or {})
+    if "pages" in section:
+        raise ConfigError("images.pages: expected none, this reader takes images of one page")
+    return build_options(ImageRules, section, "images")
 
 
 def read_image(path: Path, rules: ImageRules, page: int | None = None) -> np.ndarray:

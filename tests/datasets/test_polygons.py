@@ -66,8 +66,8 @@ def test_equals_matplotlib_for_simple_outlines(seed):
 def test_the_corners_of_the_image_cover_it():
     points = np.array([[0, 0], [10, 0], [10, 8], [0, 8]], float)
     assert rasterise(points, SHAPE).all()
-    assert not rasterise(points + [0, 20], SHAPE).any()
-    assert not rasterise(points - [0, 20], SHAPE).any()
+    assert not rasterise(points + 20, SHAPE).any()
+    assert not rasterise(points - 20, SHAPE).any()
 
 
 def test_halves_leave_no_gap_and_no_overlap_but_the_edge():

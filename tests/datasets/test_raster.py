@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from segmill.datasets.raster import count_pages, read_raster
+from segmill.datasets.raster import count_pages, decode_raster, read_raster
 from segmill.errors import IntegrityError
 from tests.datasets.conftest import save
 
@@ -224,3 +226,21 @@ def test_png_text_chunks_do_not_matter(tmp_path):
     array = random((8, 8), np.uint8)
     Image.fromarray(array).save(tmp_path / "a.png", pnginfo=info)
     np.testing.assert_array_equal(read_raster(tmp_path / "a.png").values, array)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
+def test_images_in_memory_are_those_of_files(tmp_path, kind):
+    values = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    path = tmp_path / f"x.{'jpg' if kind == 'JPEG' else kind.lower()}"
+    Image.fromarray(values).save(path)
+    found = decode_raster(path.read_bytes(), Path("a.json"))
+    np.testing.assert_array_equal(found.values, read_raster(path).values)
+
+
+def test_deep_colours_in_memory(tmp_path):
+    values = np.random.default_rng(0).integers(0, 65536, (9, 12, 3), dtype=np.uint16)
+    path = tmp_path / "x.png"
+    cv2.imwrite(str(path), values[..., ::-1])
+    np.testing.assert_array_equal(decode_raster(path.read_bytes(), path).values, values)
+    with pytest.raises(IntegrityError, match=r"a\.json: expected an image in it"):
+        decode_raster(path.read_bytes()[:-30], Path("a.json"), "an image in it")
