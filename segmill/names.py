@@ -49,6 +49,11 @@ def name_problems(config) -> Iterator[str]:
         if settings.get("reader") not in READERS:
             problem = unknown("reader", str(settings.get("reader")), READERS)
             yield f"config/datasets/{dataset}.yaml: {problem}"
+    for recipe, settings in config.recipes.items():
+        dataset = _mapping(settings.get("backgrounds")).get("dataset")
+        if dataset is not None and dataset not in config.datasets:
+            problem = unknown("dataset", str(dataset), config.datasets)
+            yield f"config/recipes/{recipe}.yaml: backgrounds.dataset: {problem}"
     for study in config.selected:
         if study not in config.studies:
             yield f"config/config.yaml: studies: {unknown('study', study, config.studies)}"

@@ -33,12 +33,29 @@ def classical(store: str, config: dict, split: str | None = None) -> Producer:
     return ClassicalProducer(open_store(store), config, split)
 
 
-def augment(store: str, recipe: dict, split: str, seed: int, compression: str) -> Producer:
-    """Augmented crops of the samples of a store."""
+def augment(
+    store: str,
+    recipe: dict,
+    split: str,
+    seed: int,
+    compression: str,
+    backgrounds: str | None = None,
+    **size: float,
+) -> Producer:
+    """Augmented crops of the samples of a store; `size` may give `shard_mib`.
+
+    `backgrounds` is the store of the dataset that the recipe takes other backgrounds from, if any.
+    """
     from segmill.augment import AugmentProducer, Recipe
 
     return AugmentProducer(
-        open_store(store), Recipe.from_dict(recipe), split, seed, compression=compression
+        open_store(store),
+        Recipe.from_dict(recipe),
+        split,
+        seed,
+        compression=compression,
+        backgrounds=open_store(backgrounds) if backgrounds else None,
+        **size,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from segmill.config import load_config
+from segmill.errors import ConfigError
 from segmill.provenance import listing_hash
 from segmill.workflow import CODE, Lookup, stage_code
 
@@ -140,3 +141,33 @@ def test_a_table_of_data_reads_the_tables_of_stores(lookup):
     look = lookup("smoke", set=[f"studies.cells.tables.dropout.rows={rows}"])
     expected = ["results/stores/synthetic_phase_contrast.parquet"]
     assert look.table_inputs("cells", "dropout") == expected
+
+
+def test_backgrounds_of_a_recipe_are_inputs_of_its_training_shards(lookup, tmp_path, monkeypatch):
+    name, other = "synthetic_fluorescent", "synthetic_phase_contrast"
+    plain = lookup()
+    assert plain.shards_sources(name, "cells", "train") == [f"results/stores/{name}.parquet"]
+    assert "backgrounds" not in plain.shards_producer(name, "beamline", "train")
+    look = lookup(set=[f"recipes.beamline.backgrounds={{generate: null, dataset: {other}}}"])
+    store = f"results/stores/{other}.parquet"
+    assert look.shards_sources(name, "beamline", "train")[1:] == [store]
+    assert look.shards_inputs(name, "beamline", "train")["sources"][1:] == [store]
+    assert look.shards_producer(name, "beamline", "train")["backgrounds"] == store
+    # Validation images stay before their own backgrounds.
+    assert look.shards_sources(name, "beamline", "val") == [f"results/stores/{name}.parquet"]
+    assert "backgrounds" not in look.shards_producer(name, "beamline", "val")
+    monkeypatch.setenv("SEGMILL_REAL_DATA", str(tmp_path))
+    path = '{generate: null, path: "${SEGMILL_REAL_DATA}"}'
+    look = lookup(set=[f"recipes.beamline.backgrounds={path}"])
+    (tmp_path / "zoom_1.png").write_bytes(b"first")
+    listing_hash.cache_clear()
+    before = look.background_files("beamline", "train")
+    (tmp_path / "zoom_1.png").write_bytes(b"second")
+    listing_hash.cache_clear()
+    assert before != look.background_files("beamline", "train") != ""
+    assert look.background_files("beamline", "val") == ""
+
+
+def test_an_unknown_dataset_of_backgrounds_is_named(lookup):
+    with pytest.raises(ConfigError, match=r"beamline.yaml: backgrounds.dataset: unknown dataset"):
+        lookup(set=["recipes.beamline.backgrounds={generate: null, dataset: nowhere}"])

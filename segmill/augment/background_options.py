@@ -68,7 +68,7 @@ def read_backgrounds(recipe: KeyReader) -> BackgroundOptions | None:
         recipe.take("backgrounds", None)
         return None
     reader = recipe.mapping("backgrounds")
-    given = [kind for kind in KINDS if kind in reader.left]
+    given = [kind for kind in KINDS if reader.left.get(kind) is not None]
     if len(given) != 1:
         reader.wrong("", f"exactly one of {', '.join(KINDS)}", given)
     source = given[0] if given else ""

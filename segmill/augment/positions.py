@@ -5,7 +5,7 @@ import numpy as np
 NOWHERE = (float("nan"), float("nan"))
 # The search ends at this distance in source pixels, far below what a click is worth.
 _CLOSE = 1e-2
-_STEPS = 100
+_STEPS = 30
 
 
 def moved_point(

@@ -115,8 +115,8 @@ def estimate_light(image: np.ndarray, seen: np.ndarray, degree: int = 3) -> np.n
     """The background of an image, estimated from where it is seen.
 
     A polynomial of total degree `degree` in row and column is fitted to each channel by least
-    squares, repeated without outlying pixels, and held within what the background shows (1st to
-    99th percentile), as a polynomial runs away where it extrapolates. With fewer than 10 pixels per
+    squares, repeated without outlying pixels, and held within the grey levels of those that were
+    kept, as a polynomial runs away where it extrapolates. With fewer than 10 pixels per
     coefficient the degree is lowered; with no pixel at all the light is even, at the 95th
     percentile of the image.
 
@@ -149,9 +149,9 @@ def estimate_light(image: np.ndarray, seen: np.ndarray, degree: int = 3) -> np.n
     for c in range(image.shape[2]):
         levels = image[row, column, c].astype(np.float64)
         coefficients = np.zeros((degree + 1, degree + 1))
-        coefficients[tuple(np.transpose(powers))] = _robust_fit(terms, levels)
-        low, high = np.percentile(levels, (1, 99))
-        light[:, :, c] = np.clip(rows @ coefficients @ columns.T, low, high)
+        coefficients[tuple(np.transpose(powers))], kept = _robust_fit(terms, levels)
+        limits = levels[kept].min(), levels[kept].max()
+        light[:, :, c] = np.clip(rows @ coefficients @ columns.T, *limits)
     return light
 
 
@@ -186,7 +186,8 @@ def swap_background(
     return swapped
 
 
-def _robust_fit(terms: np.ndarray, levels: np.ndarray) -> np.ndarray:
+def _robust_fit(terms: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients, and which of the pixels are not outlying."""
     kept = np.ones(levels.size, bool)
     for _ in range(_ROUNDS):
         coefficients = np.linalg.lstsq(terms[kept], levels[kept], rcond=None)[0]
@@ -194,7 +195,7 @@ def _robust_fit(terms: np.ndarray, levels: np.ndarray) -> np.ndarray:
         deviation = _DEVIATIONS_PER_MEDIAN * np.median(residuals)
         # Never below one grey level: most residuals of an even background are 0.
         kept = residuals <= max(_OUTLYING * deviation, 1.0)
-    return coefficients
+    return coefficients, kept
 
 
 def _powers(degree: int) -> list[tuple[int, int]]:
@@ -219,4 +220,4 @@ def _swap(image, light, cover, background, factor, top, swapped):
                 if share > 0:
                     through = (new + dark) / (max(light[y, x, c], np.float32(0)) + dark)
                     level += share * (np.float32(image[y, x, c]) * through - new)
-                swapped[y, x, c] = np.floor(min(max(level, np.float32(0)), top) + np.float32(0.5))
+                swapped[y, x, c] = np.rint(min(max(level, np.float32(0)), top))

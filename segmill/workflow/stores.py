@@ -55,22 +55,42 @@ class StoreLookup:
 
     def shards_producer(self, dataset: str, recipe: str, split: str) -> dict:
         """Description of the augmentation of one split."""
+        tables = self._background_stores(recipe, split)
         settings = {k: v for k, v in self.config.recipes[recipe].items() if k != "parts"}
         return {
             "stage": "augment",
             "store": dataset_table(dataset),
             "seed": settings.pop("seed", 0),
             "compression": settings.pop("compression", "none"),
+            **{key: settings.pop(key) for key in ("shard_mib",) if key in settings},
             "recipe": settings,
             "split": split,
+            **({"backgrounds": tables[0]} if tables else {}),
         }
+
+    def shards_sources(self, dataset: str, recipe: str, split: str) -> list[str]:
+        """The stores that the shards of a split are made from."""
+        return [dataset_table(dataset), *self._background_stores(recipe, split)]
+
+    def background_files(self, recipe: str, split: str) -> str:
+        """Digest of names, sizes and times of the images that a recipe takes backgrounds from."""
+        path = self._backgrounds(recipe, split).get("path")
+        return listing_hash(os.path.expandvars(path)) if path else ""
+
+    def _background_stores(self, recipe: str, split: str) -> list[str]:
+        dataset = self._backgrounds(recipe, split).get("dataset")
+        return [dataset_table(dataset)] if dataset else []
+
+    def _backgrounds(self, recipe: str, split: str) -> dict:
+        """Where a recipe takes other backgrounds from; only training crops are put before them."""
+        return (self.config.recipes[recipe].get("backgrounds") or {}) if split == "train" else {}
 
     def shards_inputs(self, dataset: str, recipe: str, split: str) -> dict[str, list[str]]:
         """The parts of a split's shards, or the store they are made from at once."""
         # Validation crops are few and plain: they need no parts.
         parts = self.config.recipes[recipe].get("parts", 1) if split == "train" else 1
         folder = f"results/parts/shards/{dataset}/{recipe}/{split}"
-        return _parts(folder, parts, [dataset_table(dataset)])
+        return _parts(folder, parts, self.shards_sources(dataset, recipe, split))
 
     def classical_producer(self, dataset: str, method: str) -> dict:
         """Description of a classical method applied to the test images of a dataset."""

@@ -186,5 +186,125 @@ def test_one_range_does_not_change_the_other_draws():
     ) == dataclasses.replace(b, rotation=0)
 
 
+def test_later_keys_take_nothing_from_the_stream_of_older_ones():
+    new = dataclasses.replace(
+        HARD, transpose=1.0, shift=(0.1, 0.2), channel_swap=1.0, grey=1.0, background=1.0
+    )
+    for seed in range(5):
+        plain, rng = np.random.default_rng(seed), np.random.default_rng(seed)
+        before, after = draw(HARD, plain), draw(new, rng)
+        assert after.transpose
+        assert after.grey
+        assert after.channel_swap > 0
+        assert 0.1 <= after.shift_rows != after.shift_columns <= 0.2
+        assert before == dataclasses.replace(
+            after, transpose=False, grey=False, channel_swap=0, shift_rows=0, shift_columns=0
+        )
+        assert plain.bit_generator.state == rng.bit_generator.state
+    # The stream itself: two flips, turn, mirror, quarter, seven ranges.
+    stream = np.random.default_rng(3)
+    stream.random(4)
+    stream.integers(4)
+    stream.random(7)
+    used = np.random.default_rng(3)
+    draw(new, used)
+    assert used.bit_generator.state == stream.bit_generator.state
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(1, 12), st.integers(1, 12), st.booleans(), st.booleans(),
+    st.sampled_from([0, 90, 180, 270]), st.integers(-3, 3), st.integers(-3, 3),
+)  # fmt: skip
+def test_transposed_turned_flipped_and_shifted_pixels_are_copied(
+    h, w, flip_rows, flip_columns, rotation, down, right
+):
+    """Whatever the shape of the crop, each of its pixels is a pixel of the image."""
+    if rotation % 180 and (h - w) % 2:
+        w += 1  # a quarter turn of such a crop falls between the pixels
+    image = np.arange(60 * 70, dtype=np.uint16).reshape(60, 70, 1)
+    variation = Variation(
+        transpose=True, flip_rows=flip_rows, flip_columns=flip_columns, rotation=rotation,
+        shift_rows=down / h, shift_columns=right / w,
+    )  # fmt: skip
+    box = (20, 30, h, w)
+    labels = image[:, :, 0] + 1
+    out = apply(Sample(image, notions=labels), variation, box, np.random.default_rng(0))
+    np.testing.assert_array_equal(out.notions, out.image[:, :, 0] + 1)
+    # By numpy: a square about the crop's centre, turned as a whole, then cut.
+    row, column = 20 + (h - 1) // 2, 30 + (w - 1) // 2
+    odd = [h % 2, w % 2]
+    if h % 2 == w % 2:
+        reach = 15
+        square = image[
+            row - reach : row + reach + 2 - odd[0], column - reach : column + reach + 2 - odd[1], 0
+        ]
+        square = np.rot90(square, rotation // 90)
+        square = square[::-1] if flip_rows else square
+        square = square[:, ::-1] if flip_columns else square
+        square = np.roll(square.T, (down, right), (0, 1))
+        top, left = reach - (h - 1) // 2, reach - (w - 1) // 2
+        np.testing.assert_array_equal(out.image[:, :, 0], square[top : top + h, left : left + w])
+    steps = np.abs(np.diff(out.image[:, :, 0].astype(int), axis=0))
+    assert set(np.unique(steps)) <= ({70} if rotation % 180 else {1})
+
+
+def test_transposing_a_square_is_numpys():
+    sample = cells(60, 60)
+    out = apply(sample, Variation(transpose=True), whole(sample), np.random.default_rng(0))
+    for name, array in sample.arrays().items():
+        np.testing.assert_array_equal(getattr(out, name), array.swapaxes(0, 1), err_msg=name)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000))
+def test_every_notion_takes_the_nearest_pixel(seed):
+    """Against a loop over pixels that moves each by the meaning of the steps."""
+    rng = np.random.default_rng(seed)
+    sample = Sample(
+        np.zeros((40, 50, 1), np.uint8),
+        notions=rng.integers(0, 256, (40, 50), dtype=np.uint16),
+    )
+    level = dataclasses.replace(
+        HARD, mirror=0, alpha=(0, 0), noise=(0, 0), transpose=0.5, shift=(-0.3, 0.3)
+    )
+    variation = draw(level, rng)
+    box = (5, 8, 31, 24)
+    out = apply(sample, variation, box, rng)
+    angle, lean = np.radians(variation.rotation), np.tan(np.radians(variation.shear))
+    compared = 0
+    for y in range(31):
+        for x in range(24):
+            row = y - 15 - round(31 * variation.shift_rows)
+            column = x - 11.5 - round(24 * variation.shift_columns)
+            if variation.transpose:
+                row, column = column, row
+            row = -row if variation.flip_rows else row
+            column = -column if variation.flip_columns else column
+            row, column = (
+                np.cos(angle) * row + np.sin(angle) * column,
+                np.cos(angle) * column - np.sin(angle) * row,
+            )
+            row, column = row / variation.zoom, (column - lean * row) / variation.zoom
+            row, column = row + 20, column + 19.5
+            near = np.rint([row, column]).astype(int)
+            sure = np.abs([row % 1 - 0.5, column % 1 - 0.5]).min() > 1e-3
+            if sure and 0 <= near[0] < 40 and 0 <= near[1] < 50:
+                assert out.notions[y, x] == sample.notions[near[0], near[1]]
+                compared += 1
+    assert compared > 100
+
+
+def test_channels_and_grey_change_the_image_alone():
+    sample = dataclasses.replace(cells(), image=cells().image[:, :, [0, 1, 0]])
+    rng = np.random.default_rng(0)
+    out = apply(sample, Variation(channel_swap=1), whole(sample), rng)
+    np.testing.assert_array_equal(out.image, sample.image[:, :, [0, 2, 1]])
+    grey = apply(sample, Variation(grey=True), whole(sample), rng)
+    assert (grey.image == grey.image[:, :, :1]).all()
+    for name in ("semantic", "instances", "notions", "target", "ignore"):
+        np.testing.assert_array_equal(getattr(grey, name), getattr(sample, name))
+
+
 def test_a_plain_level_varies_nothing():
     assert draw(Level("plain"), np.random.default_rng(0)) == Variation()

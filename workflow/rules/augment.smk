@@ -4,7 +4,7 @@
 
 rule shards_plan:
     input:
-        "results/stores/{dataset}.parquet",
+        lambda wc: LOOK.shards_sources(wc.dataset, wc.recipe, wc.split),
     output:
         temp("results/parts/shards/{dataset}/{recipe}/{split}/plan.json"),
     log:
@@ -17,6 +17,7 @@ rule shards_plan:
     params:
         producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
         store="results/shards/{dataset}/{recipe}/{split}.zarr",
+        backgrounds=lambda wc: LOOK.background_files(wc.recipe, wc.split),
         code=stage_code("augment"),
     message:
         "Laying out the {wildcards.split} shards of {wildcards.dataset}, recipe {wildcards.recipe}"
@@ -42,6 +43,7 @@ rule shards_part:
     params:
         producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
         store="results/shards/{dataset}/{recipe}/{split}.zarr",
+        backgrounds=lambda wc: LOOK.background_files(wc.recipe, wc.split),
         code=stage_code("augment"),
     message:
         "Augmenting part {wildcards.part} of {wildcards.parts} of {wildcards.dataset}"
@@ -67,6 +69,7 @@ rule shards:
     params:
         producer=lambda wc: LOOK.shards_producer(wc.dataset, wc.recipe, wc.split),
         store="results/shards/{dataset}/{recipe}/{split}.zarr",
+        backgrounds=lambda wc: LOOK.background_files(wc.recipe, wc.split),
         code=stage_code("augment"),
     message:
         "Making the {wildcards.split} shards of {wildcards.dataset}, recipe {wildcards.recipe}"
