@@ -7,6 +7,8 @@ from segmill.inference import Predictor, PredictProducer
 from segmill.metrics import evaluate
 from segmill.samples import Sample
 from segmill.store import FieldSpec, StorePlan, write_store
+from tests.inference.conftest import write_model
+from tests.metrics.given import Given
 
 SHAPES = [(20, 30), (25, 18), (16, 16)]
 
@@ -64,6 +66,40 @@ def test_predictions_can_be_evaluated(store, model_file, tmp_path):
     found = write_store(tmp_path / "p.zarr", PredictProducer([model_file], store, "test"))
     table = evaluate(found, store, split="test")
     assert table["n_reference"].tolist() == [1, 1]
+
+
+def test_predicted_notions_and_clicks_can_be_evaluated(tmp_path):
+    names = ["loop", "foreground"]
+    model = write_model(tmp_path / "m.pt", classes=(*names, "click"), task="notions")
+    rng = np.random.default_rng(0)
+    samples = [
+        Sample(
+            rng.integers(0, 256, (16, 18, 1), np.uint8),
+            notions=rng.integers(0, 4, (16, 18)).astype(np.uint16),
+            target=np.full((16, 18, 1), np.nan, np.float16),
+        )
+        for _ in range(2)
+    ]
+    attributes = {"notions": names, "targets": ["click"]}
+    columns = {"click_row": [3.0, np.nan], "click_column": [4.0, np.nan], "mm_per_px": 0.001}
+    given = Given(samples, ["a", "b"], attributes=attributes, columns=columns)
+    truths = write_store(tmp_path / "t.zarr", given)
+    found = write_store(tmp_path / "p.zarr", PredictProducer([model], truths))
+    assert found.attributes["notions"] == [*names, "click"]
+    table = evaluate(found, truths, notions={"click_threshold": 0.0})
+    predictor = Predictor.load(model)
+    for i, row in enumerate(table.itertuples()):
+        scores = predictor.predict(truths.image(i)).scores.astype(np.float16)
+        for k, name in enumerate(names):
+            inside, true = scores[:, :, k] > 0.5, (truths.notions(i) >> k & 1).astype(bool)
+            assert getattr(row, f"inside_union_{name}") == (inside | true).sum()
+    place = np.unravel_index(
+        np.argmax(predictor.predict(truths.image(0)).scores[:, :, 2].astype(np.float16)), (16, 18)
+    )
+    distance = np.hypot(place[0] - 3, place[1] - 4)
+    assert table["click_distance_px"][0] == distance
+    assert table["click_distance_um"][0] == pytest.approx(distance)
+    assert np.isnan(table["click_distance_px"][1])
 
 
 def test_content_does_not_depend_on_parts(store, model_file, other_model_file, tmp_path):
