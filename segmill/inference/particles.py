@@ -1,0 +1,182 @@
+"""From a mask and a map of centres to particles: their places, areas and pixels."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from segmill.inference.instances import components, fill_holes, numbered
+from segmill.inference.peaks import REFINEMENTS, local_maxima, refined
+from segmill.inference.watershed import LEVELS, flood
+from segmill.options import option
+from segmill.particles import centroids
+
+PARTINGS = ("distance", "mask", "centre")
+
+
+@dataclass(frozen=True)
+class ParticleOptions:
+    """How a mask and a map of centres become particles. Lengths in pixels, areas in square pixels.
+
+    Attributes
+    ----------
+    mask_threshold : a pixel belongs to particles where the mask is above it
+    centre_threshold : a centre is a local maximum of the map of centres above it, on the mask
+    smoothing : standard deviation of a Gaussian blur of the map of centres before; 0 = none
+    min_distance : of two centres that are not farther apart only the higher one stays
+    refinement : of a centre between the pixels, see :func:`segmill.inference.peaks.refined`
+    parting : what a watershed from the centres parts touching particles by: ``"distance"`` from
+        the background, which cuts at the necks; ``"mask"`` or ``"centre"``, the values of that map
+    unseeded : a connected region of the mask without a centre becomes no particle (``"drop"``) or
+        one (``"keep"``), with its centroid for a centre
+    max_hole : holes of the mask up to this area are filled
+    min_size : particles of a smaller area are dropped
+    um_per_px : side of a pixel in micrometres, for areas and radii in these; None leaves them out
+    """
+
+    mask_threshold: float = option(0.5)
+    centre_threshold: float = option(0.3)
+    smoothing: float = option(1.0, low=0, high=100)
+    min_distance: float = option(2.0, low=1, high=1000)
+    refinement: str = option("gaussian", choices=REFINEMENTS)
+    parting: str = option("distance", choices=PARTINGS)
+    unseeded: str = option("drop", choices=("drop", "keep"))
+    max_hole: int = option(0, low=0)
+    min_size: int = option(5, low=0)
+    um_per_px: float | None = option(None, low=1e-9)
+
+
+@dataclass(frozen=True)
+class Particles:
+    """The particles of one image.
+
+    Attributes
+    ----------
+    instances : (h, w) int32, particles from 1 in reading order of their first pixel, 0 =
+        background
+    table : one row per particle, see :func:`find_particles`
+    """
+
+    instances: np.ndarray
+    table: pd.DataFrame
+
+
+def find_particles(
+    mask: np.ndarray, centre: np.ndarray, options: ParticleOptions | None = None
+) -> Particles:
+    """Particles of an image from what a network says of it.
+
+    Parameters
+    ----------
+    mask, centre : (h, w) floating point maps, about 0 to 1, as of
+        :func:`segmill.particles.particle_targets`
+    options : see :class:`ParticleOptions`
+
+    Returns
+    -------
+    Particles
+        Columns of the table: particle (its id), row and column of the centre (pixel centres, (0, 0)
+        is that of the first pixel), radius of the circle of the same area, area (square pixels),
+        score (height of the centre), touches_border (its pixels reach the edge of the image, so
+        that centre and area are those of the part in view); with ``um_per_px`` also radius_um and
+        area_um2.
+
+    Raises
+    ------
+    ValueError
+        if the maps are no such arrays of one shape or have values that are not finite.
+
+    References
+    ----------
+    Meyer, "Topographic distance and watershed lines", Signal Processing 38, 1994.
+    """
+    options = options or ParticleOptions()
+    mask, centre = _checked(mask, centre)
+    if not mask.size:
+        # OpenCV does not survive an image without pixels.
+        instances = np.zeros(mask.shape, np.int32)
+        none = np.empty((0, 2), np.int64)
+        return Particles(instances, _table(instances, centre, none, none, options.um_per_px))
+    foreground = mask > options.mask_threshold
+    if options.max_hole:
+        foreground = fill_holes(foreground, options.max_hole)
+    heights = _blurred(centre, options.smoothing)
+    peaks = local_maxima(heights, options.centre_threshold, options.min_distance, foreground)
+    seeds = np.zeros(mask.shape, np.int32)
+    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    if options.unseeded == "keep":
+        seeds = _with_unseeded(seeds, foreground)
+    grown = flood(_landscape(mask, centre, foreground, options.parting), seeds, foreground)
+    instances = numbered(grown, options.min_size)
+    places = refined(heights, peaks, options.refinement)
+    return Particles(instances, _table(instances, heights, peaks, places, options.um_per_px))
+
+
+def _table(instances, heights, peaks, places, um_per_px: float | None) -> pd.DataFrame:
+    ids, middles = centroids(instances)
+    score = np.full(ids.size, -np.inf)
+    np.maximum.at(score, instances[instances > 0] - 1, heights[instances > 0])
+    owner = instances[tuple(peaks.T)]
+    middles[owner[owner > 0] - 1] = places[owner > 0]
+    area = np.bincount(instances.ravel(), minlength=ids.size + 1)[1:]
+    cut = np.zeros(ids.size + 1, bool)
+    for edge in (np.s_[:1], np.s_[-1:], np.s_[:, :1], np.s_[:, -1:]):
+        cut[instances[edge]] = True
+    columns = {
+        "particle": ids,
+        "row": middles[:, 0],
+        "column": middles[:, 1],
+        "radius": np.sqrt(area / math.pi),
+        "area": area,
+        "score": score,
+        "touches_border": cut[1:],
+    }
+    if um_per_px is not None:
+        columns["radius_um"] = columns["radius"] * um_per_px
+        columns["area_um2"] = area * um_per_px**2
+    return pd.DataFrame(columns)
+
+
+def _landscape(mask, centre, foreground, parting: str) -> np.ndarray:
+    """What the watershed floods, (h, w) uint8: low where particles are most themselves."""
+    if parting == "distance":
+        # In quarters of a pixel: 64 pixels deep is as deep as a landscape gets.
+        shape = foreground.astype(np.uint8)
+        distance = cv2.distanceTransform(shape, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        depth = np.rint(4 * distance)
+    else:
+        values = mask if parting == "mask" else centre
+        depth = np.rint(np.clip(values, 0, 1) * (LEVELS - 1))
+    return (LEVELS - 1 - np.minimum(depth, LEVELS - 1)).astype(np.uint8)
+
+
+def _with_unseeded(seeds: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+    """Seeds, and each region of the foreground that has none as a seed of its own."""
+    regions = components(foreground)
+    seeded = np.zeros(int(regions.max()) + 1, bool)
+    seeded[regions[seeds > 0]] = True
+    return np.where(foreground & ~seeded[regions], regions + seeds.max(), seeds)
+
+
+def _blurred(values: np.ndarray, sigma: float) -> np.ndarray:
+    if not sigma:
+        return values
+    return cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+
+
+def _checked(mask: np.ndarray, centre: np.ndarray) -> list[np.ndarray]:
+    mask, centre = np.asarray(mask), np.asarray(centre)
+    if (
+        mask.ndim != 2
+        or mask.shape != centre.shape
+        or {mask.dtype.kind, centre.dtype.kind} != {"f"}
+    ):
+        raise ValueError(
+            "expected floating point maps (h, w) of mask and centre, "
+            f"found {mask.dtype} {mask.shape} and {centre.dtype} {centre.shape}"
+        )
+    if not (np.isfinite(mask).all() and np.isfinite(centre).all()):
+        raise ValueError("the maps of mask and centre have values that are not finite")
+    return [np.ascontiguousarray(values, np.float32) for values in (mask, centre)]
