@@ -112,7 +112,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_a_single_image_reported(
     found = [line.split() for line in lines if line.startswith(gpu.PHASES)]
     assert found[0][:4] == ["inference", "float32", "16x16", "2"]
     assert found[1][:4] == ["training", "float32", "16x16", "8"]
-    assert found[2] == "inference float32 does not fit the card's memory".split()
+    assert found[2] == ["inference", "float32", "does", "not", "fit", "the", "card's", "memory"]
     assert found[3][:4] == ["training", "float32", "32x16", "8"]
     assert all(line.endswith("%") for line in lines if "x16 " in line)
 
