@@ -8,7 +8,6 @@ consecutive, and two touching objects of different ids stay two. Quantities with
 from segmill.metrics.bootstrap import bootstrap_intervals, bootstrap_median
 from segmill.metrics.clicks import click_counts
 from segmill.metrics.evaluation import evaluate
-from segmill.metrics.invariance import robustness, summarise_robustness
 from segmill.metrics.matching import CRITERIA, InstanceMatching, match_instances
 from segmill.metrics.notions import NotionOptions, focal_loss, notion_counts
 from segmill.metrics.overlap import Overlaps, exclude_ignored, overlaps
@@ -34,9 +33,7 @@ __all__ = [
     "match_instances",
     "notion_counts",
     "overlaps",
-    "robustness",
     "seg_measure",
     "seg_scores",
     "summarise",
-    "summarise_robustness",
 ]

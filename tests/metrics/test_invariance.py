@@ -3,8 +3,8 @@ import pytest
 
 from segmill.errors import ConfigError, StoreError
 from segmill.inference import InstanceOptions, Prediction
-from segmill.metrics import binary_iou, robustness, summarise_robustness
-from segmill.metrics.invariance import transformed
+from segmill.metrics import binary_iou
+from segmill.metrics.invariance import robustness, summarise_robustness, transformed
 from segmill.notions import pack
 from segmill.samples import Sample
 from segmill.store import write_store
