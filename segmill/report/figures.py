@@ -28,7 +28,7 @@ def draw(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     ----------
     settings : the figure as configured: `kind`, `title` and what the kind needs
     inputs : files by what they are: `histories`, `store`, `model`, `snapshots`, `prediction`,
-        `metrics`, as far as the kind needs them
+        `metrics`, `measured`, as far as the kind needs them
     output : path ending in ``.svg``; PNG and CSV of the data are written beside it
 
     Raises
@@ -162,6 +162,30 @@ def _samples(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     contact_sheet(store, _spread(store, settings.get("images", 8)), output, columns=4)
 
 
+def _notions(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """Worst, median and best test image by the IoU of one notion."""
+    from segmill.report.notion_panels import notion_panels, rows_of_stores
+    from segmill.report.ranked import ranked_samples, scores_by_image
+
+    truths, predictions = open_store(inputs["store"]), open_store(inputs["prediction"])
+    scores = scores_by_image(pd.read_parquet(inputs["metrics"]), settings.get("by", "iou"))
+    chosen = ranked_samples(scores)
+    rows = rows_of_stores(truths, predictions, list(chosen.values()), list(chosen))
+    notion_panels(rows, truths.attributes["notions"], output)
+
+
+def _iou_shares(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.notion_curves import iou_shares
+
+    iou_shares(dict(zip(settings["seeds"], inputs["measured"], strict=True)), output)
+
+
+def _robustness(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.notion_curves import robustness_curves
+
+    robustness_curves(dict(zip(settings["seeds"], inputs["measured"], strict=True)), output)
+
+
 def _spread(store: Store, n: int) -> list[int]:
     """`n` samples spread evenly over a store."""
     n = min(n, len(store))
@@ -177,4 +201,7 @@ KINDS: dict[str, Callable[[Mapping, Inputs, str | Path], None]] = {
     "elastic": _elastic,
     "weights": _weights,
     "samples": _samples,
+    "notions": _notions,
+    "iou_shares": _iou_shares,
+    "robustness": _robustness,
 }

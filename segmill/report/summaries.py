@@ -13,6 +13,8 @@ import pandas as pd
 from segmill.methods import EXPERIMENT, parse_method
 from segmill.metrics import summarise
 
+COLUMNS = ("metric", "value", "low", "high", "images")
+
 
 def read_summary(method: str, path: str | Path) -> pd.DataFrame:
     """Summary of a method, with the columns metric, value, low, high (interval), images.
@@ -33,6 +35,21 @@ def _of_data(table: pd.DataFrame) -> pd.DataFrame:
     return exact(counts, len(table))
 
 
+def _of_latency(table: pd.DataFrame) -> pd.DataFrame:
+    """Milliseconds per image and images per second of each batch size, quartiles as interval."""
+    times = table.assign(metric=[f"ms_per_image_batch{size}" for size in table["batch"]])
+    times = times.rename(
+        columns={
+            "ms_per_image": "value",
+            "ms_per_image_low": "low",
+            "ms_per_image_high": "high",
+            "batch": "images",
+        }
+    )
+    rates = {f"images_per_s_batch{r.batch}": r.images_per_s for r in table.itertuples()}
+    return pd.concat([times[[*COLUMNS]], exact(rates, 0)], ignore_index=True)
+
+
 def exact(values: dict[str, float], images: int) -> pd.DataFrame:
     """Summary of values that nothing was drawn for: they have no interval."""
     return pd.DataFrame(
@@ -50,4 +67,5 @@ SUMMARISERS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     EXPERIMENT: summarise,
     "classical": summarise,
     "data": _of_data,
+    "latency": _of_latency,
 }

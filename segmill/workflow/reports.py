@@ -15,7 +15,17 @@ class Lookup(TrainingLookup):
         """What is measured: the study's settings, with those of one experiment over them."""
         base = self.config.studies[study]["base"]
         settings = self.config.experiment(study, experiment) if experiment else base
-        return settings.get("evaluation") or {}
+        measured = settings.get("evaluation") or {}
+        return {key: value for key, value in measured.items() if key != "latency"}
+
+    def latency(self, study: str, experiment: str) -> dict:
+        """On what the speed of a network is measured."""
+        return (self.config.experiment(study, experiment).get("evaluation") or {})["latency"]
+
+    def changes(self, study: str, figure: str) -> dict:
+        """Angles and scales of a figure of robustness, without its words."""
+        settings = self._entry(study, "figures", figure)
+        return {key: settings[key] for key in ("angles", "scales", "notion") if key in settings}
 
     def metrics(self, study: str, text: str) -> dict[int, str]:
         """File per seed behind a method of a table; seed 0 where nothing is trained.
@@ -103,7 +113,18 @@ class Lookup(TrainingLookup):
             return {"histories": [f"{run_folder(study, *run)}/history.parquet" for run in runs]}
         if settings["kind"] in ("elastic", "weights", "samples"):
             return {"store": dataset_table(settings["dataset"])}
+        if settings["kind"] in ("iou_shares", "robustness"):
+            return {"measured": self._measured(study, figure, settings)}
         return self._prediction_inputs(study, settings)
+
+    def _measured(self, study: str, figure: str, settings: dict) -> list[str]:
+        """One file per seed behind a figure of measured values."""
+        name = settings["experiment"]
+        dataset = settings.get("dataset") or self._dataset(study, name)
+        if settings["kind"] == "iou_shares":
+            return list(self.metrics(study, f"{name}@{dataset}").values())
+        folder = f"results/robustness/{study}/{figure}/{name}"
+        return [f"{folder}/seed{seed}/{dataset}.parquet" for seed in settings["seeds"]]
 
     def _prediction_inputs(self, study: str, settings: dict) -> dict:
         """Files behind a figure of predictions: those of the first seed."""

@@ -22,6 +22,8 @@ wildcard_constraints:
     method="[a-z0-9_]+",
     study="[a-z0-9_]+",
     experiment="[a-z0-9_]+",
+    table="[a-z0-9_]+",
+    figure="[a-z0-9_]+",
     seed=r"\d+",
     split="train|val|test",
     part=r"\d+",
