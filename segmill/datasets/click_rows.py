@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
+from posixpath import join, normpath
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,11 @@ class ClickRows:
         """(n, 2) float64 row and column in px of the image as it was saved, NaN without click."""
         return self.numbers[["row", "column"]].to_numpy()
 
+    @property
+    def clicked(self) -> np.ndarray:
+        """(n,) bool, whether a row has a click."""
+        return ~np.isnan(self.clicks).any(axis=1)
+
     def offend(self, i: int, expected: str, found: str) -> None:
         """Name an offence of row `i`, unless it has one already."""
         if i not in self.fatal:
@@ -79,7 +85,7 @@ def _source(name, folder: str, basename: bool) -> str:
     if pd.isna(name) or not str(name).strip():
         return ""
     name = str(name).strip().replace("\\", "/")
-    return (Path(folder) / (name.rpartition("/")[2] if basename else name)).as_posix()
+    return normpath(join(folder, name.rpartition("/")[2] if basename else name))
 
 
 def _facts(chunk: Chunk, i: int, source: str, fatal: dict[int, Problem]) -> NameFacts:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from PIL import Image
@@ -13,6 +14,8 @@ from segmill.datasets.images import ImageRules, read_image
 from segmill.datasets.raster import offence, reading
 from segmill.errors import IntegrityError, Problem
 
+# Files that a thread looks at in one go: a task for each would cost as much as the look.
+BATCH = 64
 _ORIENTATION = 0x0112  # tag of TIFF and EXIF
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I": 1, "I;16": 1, "I;16B": 1, "P": 3, "RGB": 3, "RGBA": 3}
 
@@ -63,7 +66,9 @@ def read_headers(
             return error.problems[0]
 
     paths = list(paths)
+    batches = [paths[first : first + BATCH] for first in range(0, len(paths), BATCH)]
     with ThreadPoolExecutor(min(MAX_THREADS, len(os.sched_getaffinity(0)))) as pool:
-        found = dict(zip(paths, pool.map(look, paths), strict=True))
+        looked = pool.map(lambda batch: [look(path) for path in batch], batches)
+        found = dict(zip(paths, chain.from_iterable(looked), strict=True))
     headers = {path: seen for path, seen in found.items() if isinstance(seen, Header)}
     return headers, {path: seen for path, seen in found.items() if isinstance(seen, Problem)}

@@ -126,7 +126,8 @@ class Reader(BulkReader):
         else:
             decode = self.rules.check == "full"
             headers, damaged = read_headers(paths.values(), self.images, decode)
-        for i, (source, click) in enumerate(zip(rows.sources, rows.clicks, strict=True)):
+        shapes = np.full((len(rows.sources), 2), np.nan)
+        for i, source in enumerate(rows.sources):
             if not source:
                 continue
             path = paths[source]
@@ -134,15 +135,18 @@ class Reader(BulkReader):
                 problem = damaged[path]
                 rows.offend(i, f"{problem.expected} as {source}", problem.found)
                 continue
-            shape = self.rules.size or self._take(headers[path], path, rows, i)
+            shapes[i] = self.rules.size or self._take(headers[path], path, rows, i)
             self._first = self._first or (path, 0)
-            if np.isnan(click).any():
-                if self.rules.missing == "error":
-                    expected = "a row and a column of the click, or ..._y_ROW_x_COLUMN as its name"
-                    rows.offend(i, expected, f"none for {source}")
-            elif not _inside(click, shape):
-                expected = f"a click inside {source} of {shape[0]} x {shape[1]} px (rows x columns)"
-                rows.offend(i, expected, f"row {click[0]:g}, column {click[1]:g}")
+        clicked = rows.clicked
+        for i in np.flatnonzero(~clicked).tolist() if self.rules.missing == "error" else ():
+            expected = "a row and a column of the click, or ..._y_ROW_x_COLUMN as its name"
+            rows.offend(i, expected, f"none for {rows.sources[i]}")
+        known = clicked & ~np.isnan(shapes).any(axis=1)
+        for i in np.flatnonzero(known & ~_inside(rows.clicks, shapes)).tolist():
+            size = f"{shapes[i, 0]:.0f} x {shapes[i, 1]:.0f} px (rows x columns)"
+            row, column = rows.clicks[i]
+            expected = f"a click inside {rows.sources[i]} of {size}"
+            rows.offend(i, expected, f"row {row:g}, column {column:g}")
 
     def _take(self, header: Header, path: Path, rows: ClickRows, i: int) -> tuple[int, int]:
         """Keep the largest size, and compare the channels with those of the first image."""
@@ -212,16 +216,16 @@ class Reader(BulkReader):
         if np.isnan(click).any():
             return Sample(image, target=self.view.target(image.shape[:2], None, np.nan))
         # A click on the edge of a shrunk image may lie behind its last, cut pixel.
-        if not _inside(click, image.shape[:2], slack=0.5):
+        if not _inside(click, np.array(image.shape[:2]), slack=0.5):
             found = f"row {click[0]:g}, column {click[1]:g} of the stored image"
             raise offence(path, f"a click inside {image.shape[0]} x {image.shape[1]} px", found)
         place = float(click[0]), float(click[1])
         return Sample(image, target=self.view.target(image.shape[:2], place, row["mm_per_px"]))
 
 
-def _inside(click: np.ndarray, shape: tuple[int, int], slack: float = 0.0) -> bool:
-    """Whether (row, column) lies on a pixel of an image (h, w), up to `slack` px."""
-    return bool(((click >= -0.5 - slack) & (click <= np.array(shape) - 0.5 + slack)).all())
+def _inside(clicks: np.ndarray, shapes: np.ndarray, slack: float = 0.0) -> np.ndarray:
+    """Whether rows and columns (..., 2) lie on a pixel of images of h, w (..., 2), give or take."""
+    return ((clicks >= -0.5 - slack) & (clicks <= shapes - 0.5 + slack)).all(axis=-1)
 
 
 def _filled(cells: pd.DataFrame, role: str, otherwise: list[str]) -> list[str]:
