@@ -14,6 +14,7 @@ _LAZY = {
     "describe": "segmill.inference",
 }
 _SUBMODULES = (
+    "alignment",
     "augment",
     "classical",
     "datasets",

@@ -28,9 +28,9 @@ def synthesize(config: dict) -> Producer:
 
 def classical(store: str, config: dict, split: str | None = None) -> Producer:
     """Labels that a classical method gives to the samples of a store."""
-    from segmill.classical import ClassicalProducer
+    from segmill.classical import classical_producer
 
-    return ClassicalProducer(open_store(store), config, split)
+    return classical_producer(open_store(store), config, split)
 
 
 def augment(

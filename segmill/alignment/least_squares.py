@@ -71,7 +71,9 @@ def checked_track(
         "positions: infinite": np.isinf(y),
         "weights: not finite or negative": ~(np.isfinite(weights) & (weights >= 0)),
     }
-    offences = [f"{what} at {np.flatnonzero(at)[:5].tolist()}" for what, at in bad.items() if at.any()]
+    offences = [
+        f"{what} at {np.flatnonzero(at)[:5].tolist()}" for what, at in bad.items() if at.any()
+    ]
     if offences:
         raise FitError("; ".join(offences))
     return omega, y, np.where(np.isnan(y), 0.0, weights)
@@ -106,7 +108,9 @@ def solve(
     if not robust:
         return _solved(design, y, filled, np.where(used, weights, 0.0))
     kept = used
-    residuals = np.where(used, filled - design @ _least_absolute(design, filled, weights * used), 0.0)
+    residuals = np.where(
+        used, filled - design @ _least_absolute(design, filled, weights * used), 0.0
+    )
     for _ in range(TRIM_STEPS):
         new = used & ~outliers(residuals * np.sqrt(weights), used, design.shape[1])
         found = _solved(design, y, filled, np.where(new, weights, 0.0))

@@ -43,8 +43,8 @@ class SlabFit:
     Attributes
     ----------
     c, r, alpha : the circle on which the point itself moves, without refraction
-    front, back : depths of the point below the two faces; negative ones make no physical sense and
-        say that another effect is at work
+    front, back : depths of the point below the two faces; where they are negative (not `physical`)
+        another effect than refraction is at work
     thickness : front + back
     beta : direction of the front face's normal, in [0, pi)
     n : refractive index, fitted within its bounds or as given; a bound itself where the positions
@@ -75,6 +75,11 @@ class SlabFit:
     rms: float
     p_value: float
     minima: int
+
+    @property
+    def physical(self) -> bool:
+        """Whether neither depth is below zero by more than twice its uncertainty."""
+        return all(getattr(self, name) > -2 * self.uncertainty[name] for name in ("front", "back"))
 
     def predict(self, omega: np.ndarray | float) -> np.ndarray:
         """Positions of the image at angles `omega` in radians, of the same shape."""

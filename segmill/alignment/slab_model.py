@@ -17,9 +17,7 @@ import numpy as np
 N_BOUNDS = (1.29, 1.33)
 
 
-def slab_shift(
-    t: np.ndarray | float, front: float, back: float, n: float
-) -> np.ndarray:
+def slab_shift(t: np.ndarray | float, front: float, back: float, n: float) -> np.ndarray:
     """Shift across the axis at angles `t` (any shape, radians) from the front face's normal.
 
     In the unit of `front` and `back`; the image lies at the position without a slab minus this.

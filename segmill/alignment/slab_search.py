@@ -5,7 +5,8 @@ projection). What is left is smooth in beta between the angles at which some fra
 there it jumps. Every such cell is searched on its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,6 +52,10 @@ class Projected:
     slopes: np.ndarray
     residuals: np.ndarray
 
+    def of(self, keep: np.ndarray) -> "Projected":
+        """The solutions at some of the pairs."""
+        return Projected(*(getattr(self, f.name)[keep] for f in fields(self)))
+
 
 def project(track: Track, beta: np.ndarray, n: np.ndarray) -> Projected:
     """Eliminate the linear parameters at each pair of `beta` and `n`, both (M,)."""
@@ -82,7 +87,7 @@ def cells(omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     edges = edges[np.concatenate([[True], np.diff(edges) > 1e-7])]
     ends = np.append(edges, edges[0] + np.pi)
     low, high = [], []
-    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+    for start, stop in pairwise(ends):
         pieces = int(np.ceil((stop - start) / START_SPACING))
         marks = np.linspace(start, stop, pieces + 1)
         low.extend(marks[:-1])
@@ -117,16 +122,11 @@ def descend(
 
 def chosen(old: Projected, new: Projected, better: np.ndarray) -> Projected:
     """Per pair, the new solution where `better` (M,) bool, else the old one."""
-    names = ("linear", "squares", "inverse", "slopes", "residuals")
-    pick = {
-        name: np.where(
-            better.reshape(-1, *[1] * (getattr(old, name).ndim - 1)),
-            getattr(new, name),
-            getattr(old, name),
-        )
-        for name in names
-    }
-    return Projected(**pick)
+    picked = []
+    for f in fields(Projected):
+        one, other = getattr(new, f.name), getattr(old, f.name)
+        picked.append(np.where(better.reshape(-1, *[1] * (one.ndim - 1)), one, other))
+    return Projected(*picked)
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,8 @@ def search(track: Track, n_range: tuple[float, float]) -> Minima:
     rivals = log_likelihood(found.squares, track.count)
     keep = rivals > rivals.max() - 2 * LEAST_LOG_LIKELIHOOD
     nodes = n_nodes(n_range)[0]
+    if nodes.size == 1:
+        return Minima(beta[keep], middle[keep], low[keep], high[keep], found.of(keep))
     repeat = [np.tile(part[keep], nodes.size) for part in (beta, low, high)]
     n = np.repeat(nodes, np.count_nonzero(keep))
     beta, found = descend(track, repeat[0], n, repeat[1], repeat[2])

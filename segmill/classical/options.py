@@ -1,8 +1,11 @@
-"""Options of the watershed segmentation."""
+"""Options of the watershed segmentation, and the configuration of any classical method."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from segmill.options import option
+from segmill.classical.align_options import AlignmentOptions
+from segmill.errors import ConfigError
+from segmill.options import build_options, option
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,28 @@ class WatershedOptions:
                 f"max_size: expected 0 or at least min_size {self.min_size}, found {self.max_size}"
             ]
         return []
+
+
+METHODS = {"watershed": WatershedOptions, "alignment": AlignmentOptions}
+KEYS = ("title", "method", "options")
+
+
+def method_options(config: Mapping, name: str = "classical"):
+    """The checked options of a classical method's configuration.
+
+    Raises
+    ------
+    ConfigError
+        naming every unknown key, the legal methods, every unknown option and illegal value.
+    """
+    offences = [
+        f"  {key}: unknown key; known: {', '.join(KEYS)}" for key in config if key not in KEYS
+    ]
+    method, options = config.get("method"), config.get("options") or {}
+    if method not in METHODS:
+        offences.append(f"  method: expected one of {', '.join(METHODS)}, found {method!r}")
+    if not isinstance(options, Mapping):
+        offences.append(f"  options: expected a mapping, found {options!r}")
+    if offences:
+        raise ConfigError(f"classical method {name}:\n" + "\n".join(offences))
+    return build_options(METHODS[method], options, f"options of classical method {name}")

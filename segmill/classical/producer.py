@@ -4,38 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from segmill.classical.options import WatershedOptions
+from segmill.classical.options import method_options
 from segmill.classical.watershed import segment_cells
 from segmill.errors import ConfigError
 from segmill.labels import cell_border
-from segmill.options import build_options
 from segmill.samples import Sample
 from segmill.store import FieldSpec, Store, StorePlan
 
-METHODS = {"watershed": (WatershedOptions, segment_cells)}
 CLASSES = ("background", "cell", "border")
-KEYS = ("title", "method", "options")
-
-
-def method_options(config: Mapping, name: str = "classical"):
-    """The checked options of a classical method's configuration.
-
-    Raises
-    ------
-    ConfigError
-        naming every unknown key, the legal methods, every unknown option and illegal value.
-    """
-    offences = [
-        f"  {key}: unknown key; known: {', '.join(KEYS)}" for key in config if key not in KEYS
-    ]
-    method, options = config.get("method"), config.get("options") or {}
-    if method not in METHODS:
-        offences.append(f"  method: expected one of {', '.join(METHODS)}, found {method!r}")
-    if not isinstance(options, Mapping):
-        offences.append(f"  options: expected a mapping, found {options!r}")
-    if offences:
-        raise ConfigError(f"classical method {name}:\n" + "\n".join(offences))
-    return build_options(METHODS[method][0], options, f"options of classical method {name}")
+WATERSHED = "watershed"
 
 
 class ClassicalProducer:
@@ -64,7 +41,8 @@ class ClassicalProducer:
     ):
         self.store, self.config, self.name = store, dict(config), name
         self.options = method_options(config, name)
-        self._segment = METHODS[config["method"]][1]
+        if config["method"] != WATERSHED:
+            raise ConfigError(f"{name}: {config['method']} segments sweeps, not single images")
         self.rows = np.arange(len(store)) if split is None else store.where(split=split)
         if self.rows.size == 0:
             found = sorted(store.table["split"].unique())
@@ -99,7 +77,7 @@ class ClassicalProducer:
     def sample(self, i: int) -> Sample:
         """Segment the image of row `i`."""
         image = self.store.image(int(self.rows[i]))
-        found = self._segment(image, self.options)
+        found = segment_cells(image, self.options)
         return Sample(
             image=image,
             semantic=cell_border(found.instances, self.border_width),

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import yaml
 
-from segmill.classical import ClassicalProducer, WatershedOptions, tune, watershed_instances
+from segmill.classical import (
+    AlignmentOptions,
+    ClassicalProducer,
+    WatershedOptions,
+    tune,
+    watershed_instances,
+)
 from segmill.errors import ConfigError
 from segmill.labels import cell_border
 from segmill.metrics import evaluate, summarise
@@ -84,7 +90,11 @@ def test_images_of_unequal_size_and_empty_ones(source, tmp_path):
 def test_wrong_configurations_are_named_at_once(source):
     with pytest.raises(ConfigError) as error:
         ClassicalProducer(source, {"method": "snakes", "option": {}}, name="wrong")
-    for part in ("wrong", "option: unknown key", "expected one of watershed, found 'snakes'"):
+    for part in (
+        "wrong",
+        "option: unknown key",
+        "expected one of watershed, alignment, found 'snakes'",
+    ):
         assert part in str(error.value)
     with pytest.raises(ConfigError, match="did you mean smoothing"):
         ClassicalProducer(source, {"method": "watershed", "options": {"smothing": 1}})
@@ -99,15 +109,22 @@ def test_shipped_configurations(path, source):
     config = yaml.safe_load(path.read_text())
     schema = json.loads((ROOT / "workflow/schemas/classical.schema.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(config)
-    sample = ClassicalProducer(source, config).sample(0)
-    assert sample.instances.shape == source.image(0).shape[:2]
+    if config["method"] == "watershed":
+        sample = ClassicalProducer(source, config).sample(0)
+        assert sample.instances.shape == source.image(0).shape[:2]
+    else:
+        with pytest.raises(ConfigError, match="segments sweeps, not single images"):
+            ClassicalProducer(source, config)
 
 
-def test_the_schema_knows_every_option_and_its_limits():
+@pytest.mark.parametrize(
+    ("method", "options"), [("watershed", WatershedOptions), ("alignment", AlignmentOptions)]
+)
+def test_the_schema_knows_every_option_and_its_limits(method, options):
     schema = json.loads((ROOT / "workflow/schemas/classical.schema.json").read_text())
-    known = schema["properties"]["options"]["properties"]
-    assert list(known) == [f.name for f in fields(WatershedOptions)]
-    for f in fields(WatershedOptions):
+    known = schema["$defs"][method]["properties"]
+    assert list(known) == [f.name for f in fields(options)]
+    for f in fields(options):
         entry = known[f.name]
         assert entry.get("minimum") == f.metadata["low"]
         assert entry.get("maximum") == f.metadata["high"]
