@@ -2,7 +2,7 @@
 
 from _job import begin
 from segmill.inference import Predictor
-from segmill.metrics import robustness
+from segmill.metrics.invariance import robustness
 from segmill.store import open_store
 
 begin(snakemake)
