@@ -7,6 +7,7 @@ the centre of the first pixel, and it keeps points between 0 and the sides less 
 import base64
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +25,11 @@ UNSUPPORTED = ("circle", "line", "linestrip", "points", "mask")
 class Shape:
     """One drawn shape: a label, its kind in CORNERS, and (n, 2) float points x, y in px.
 
-    A rectangle has four corners here, whichever two of them the file gives.
+    A rectangle has four corners here, whichever two of them the file gives. `number` counts the
+    shapes of the file from 0.
     """
 
+    number: int
     label: str
     kind: str
     points: np.ndarray
@@ -52,8 +55,8 @@ class Annotation:
     size: tuple[int, int] | None
 
 
-def read_annotation(path: Path) -> Annotation:
-    """Read a file of LabelMe.
+def read_annotation(path: Path, ignored: Collection[str] = ()) -> Annotation:
+    """Read a file of LabelMe, without the shapes of `ignored` labels, whatever these are.
 
     Raises IntegrityError naming everything in it that is no annotation: broken JSON, missing keys,
     shapes of unsupported kinds, points that are no numbers.
@@ -66,7 +69,11 @@ def read_annotation(path: Path) -> Annotation:
         found = list(content) if isinstance(content, dict) else type(content).__name__
         raise offence(path, "a JSON file of LabelMe with a list of shapes", f"{found}")
     problems: list[Problem] = []
-    shapes = [_shape(path, k, shape, problems) for k, shape in enumerate(content["shapes"])]
+    shapes = [
+        _shape(path, k, shape, problems)
+        for k, shape in enumerate(content["shapes"])
+        if not (isinstance(shape, dict) and shape.get("label") in ignored)
+    ]
     image_data, image_path = content.get("imageData"), content.get("imagePath")
     for key, value in (("imageData", image_data), ("imagePath", image_path)):
         if value is not None and not isinstance(value, str):
@@ -110,7 +117,7 @@ def _shape(path: Path, number: int, shape, problems: list[Problem]) -> Shape | N
     if kind == "rectangle":
         (x0, y0), (x1, y1) = points
         points = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
-    return Shape(label, kind, points)
+    return Shape(number, label, kind, points)
 
 
 def read_labelme_image(annotation: Annotation, rules: ImageRules) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Every block of docs/adding-a-dataset.md runs as it stands there."""
 
+import base64
+import io
 import json
 import re
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from segmill.datasets import IngestProducer, reader_names, readers
 from segmill.store import open_store, write_store
@@ -38,7 +41,8 @@ def ingest(name):
 
 def test_the_page_has_the_blocks_that_are_tested_here():
     assert set(CONFIGS) == {
-        *("nuclei", "binary", "plates", "survey", "timelapse", "bbbc039_small", "fields")
+        *("nuclei", "binary", "plates", "survey", "timelapse", "bbbc039_small", "fields"),
+        *("mounted", "clicks"),
     }
     assert set(BLOCKS) - {f"config/datasets/{name}.yaml" for name in CONFIGS} == {
         "segmill/datasets/readers/npz.py",
@@ -118,6 +122,48 @@ def test_time_lapse(place):
     store = ingest("timelapse")
     assert store.table["split"].tolist() == ["train", "val", "test"]
     assert not store.ignore(0).any()
+
+
+def test_labelme(place):
+    for k in range(3):
+        image = io.BytesIO()
+        Image.fromarray(grey(seed=k)).save(image, "PNG")
+        corners = [[1.5, 1.5], [21.5, 1.5], [21.5, 11.5], [1.5, 11.5]]
+        shapes = [
+            {"label": "cd_loop", "shape_type": "polygon", "points": corners},
+            {"label": "scale_bar", "shape_type": "line", "points": [[0, 0], [9, 0]]},
+            {"label": "user_click", "shape_type": "point", "points": [[10.5, 4.5]]},
+        ]
+        name = f"1_Fri_Jul_1{k}_21:33:25_2019_double_click_zoom_5_y_5_x_6.json"
+        content = {"shapes": shapes, "imageData": base64.b64encode(image.getvalue()).decode()}
+        (place / "raw/mounted").mkdir(parents=True, exist_ok=True)
+        (place / "raw/mounted" / name).write_text(json.dumps(content))
+    store = ingest("mounted")
+    assert store.table["group"].tolist() == [f"1_2019-07-1{k}" for k in range(3)]
+    assert store.table["mm_per_px"].tolist() == [0.00114] * 3
+    assert store.table["click_row"].tolist() == [2.0] * 3
+    loop = np.zeros((12, 16), bool)
+    loop[1:6, 1:11] = True
+    np.testing.assert_array_equal(store.notions(0), loop * (2**2 + 2**7))
+
+
+def test_click_logs(place):
+    for k in range(10):
+        save(place / "raw/clicks/images" / f"{k}.png", grey(seed=k))
+    rows = [
+        {"file": f"{k}.png", "y": k, "x": 3, "zoom": 5, "mount": k, "user": 7} for k in range(10)
+    ]
+    rows[4]["x"] = None
+    rows[5]["y"] = 24
+    pd.DataFrame(rows).to_csv(place / "raw/clicks/log_1.csv", index=False)
+    store = ingest("clicks")
+    table = store.table
+    assert table["source"].tolist() == [f"images/{k}.png" for k in range(10) if k != 5]
+    assert np.flatnonzero(table["click_row"].isna()).tolist() == [4]
+    assert np.isnan(store.target(4)).all()
+    assert store.target(3)[3, 3, 0] == 1
+    assert set(table["split"]) == {"train", "val", "test"}
+    assert "user" in table
 
 
 def test_a_new_format(place, monkeypatch):

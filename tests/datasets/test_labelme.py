@@ -119,9 +119,10 @@ def test_background_says_that_nobody_would_click(tmp_path):
 
 
 def test_labels_by_other_names(tmp_path):
-    write(tmp_path / "a.json", [shape("cd_loop", LOOP["points"]), shape("scale", [[0, 0]] * 3)])
+    ruler = [shape("scale", [[0, 0], [99, 0]], "line"), shape("bar", [[0, 0]] * 3)]
+    write(tmp_path / "a.json", [*ruler, shape("cd_loop", LOOP["points"])])
     options = {"notions": ["stem", "loop"], "foreground_labels": [], "ignored_labels": ["scale"]}
-    sample = sample_of(tmp_path, aliases={"cd_loop": "loop"}, **options)
+    sample = sample_of(tmp_path, aliases={"cd_loop": "loop", "bar": "scale"}, **options)
     masks = masks_of(sample, ("stem", "loop"))
     assert not masks["stem"].any()
     np.testing.assert_array_equal(masks["loop"], box((2, 15), (2, 20)))

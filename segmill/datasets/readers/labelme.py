@@ -8,7 +8,7 @@ stay what they are.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +104,12 @@ class Reader(BaseReader):
         lists = (rules.notions, rules.foreground_labels, rules.background_labels)
         return (*(n for names in lists for n in names), *rules.ignored_labels, rules.click_label)
 
+    @property
+    def _ignored(self) -> set[str]:
+        """Labels in the files that are left out."""
+        ignored = set(self.rules.ignored_labels)
+        return ignored | {label for label, meant in self.aliases.items() if meant in ignored}
+
     def listing(self) -> tuple[list[Record], list[Problem]]:
         """The files in natural order; what their names tell becomes columns of the table."""
         paths = [path for path in self.root.glob(self.rules.pattern) if path.is_file()]
@@ -150,7 +156,7 @@ class Reader(BaseReader):
 
         Raises IntegrityError naming the file, and each label and coordinate that is wrong in it.
         """
-        annotation = read_annotation(record.image)
+        annotation = read_annotation(record.image, self._ignored)
         image = read_labelme_image(annotation, self.images)
         shapes = self._meant(annotation, image.shape[:2])
         image = self.view.shrink(image)
@@ -172,11 +178,9 @@ class Reader(BaseReader):
     def _meant(self, annotation: Annotation, size: tuple[int, int]) -> list[Shape]:
         """The shapes that count, labelled as the rules do; IntegrityError naming the others."""
         path, problems, meant = annotation.path, [], []
-        for k, shape in enumerate(annotation.shapes):
+        for shape in annotation.shapes:
             label = self.aliases.get(shape.label, shape.label)
-            if label in self.rules.ignored_labels:
-                continue
-            where = f"{path}, shape {k} ({shape.label})"
+            where = f"{path}, shape {shape.number} ({shape.label})"
             expected = self._offence(label, shape)
             if expected:
                 problems.append(Problem(where, expected, f"a {shape.kind} {shape.label!r}"))
@@ -185,7 +189,7 @@ class Reader(BaseReader):
                 found = ", ".join(f"({x:g}, {y:g})" for x, y in stray)
                 image = f"points x, y inside the image of {size[1]} x {size[0]} px (width x height)"
                 problems.append(Problem(where, image, found))
-            meant.append(Shape(label, shape.kind, self.view.moved(shape.points)))
+            meant.append(replace(shape, label=label, points=self.view.moved(shape.points)))
         clicks = sum(shape.label == self.rules.click_label for shape in meant)
         if clicks > 1:
             label = self.rules.click_label
