@@ -6,6 +6,10 @@ drawn anew for every sample, drawing included in the time. Segmill resamples onc
 coordinate map; albumentations and the scipy version resample twice, as their users write it. All
 are measured in the same rounds, one after another; printed are medians and ratios of those rounds.
 
+A second table gives the time of views of a beamline, 256 x 320 x 3 with 8 notions and a click,
+moved as config/recipes/beamline.yaml says: before their own background, before another one, and the
+estimate of a view's own light, which is made once for all of its copies.
+
 Usage: python benchmarks/augmentation.py [--samples 100] [--rounds 7]
 """
 
@@ -20,9 +24,14 @@ from scipy import ndimage
 from skimage import color, data, filters
 
 from segmill.augment import Level, apply, draw
+from segmill.augment.background_options import BackgroundOptions, GeneratedOptions
+from segmill.augment.backgrounds import Backgrounds, sample_light
+from segmill.clicks import heat_map
+from segmill.notions import BEAMLINE, pack_named
 from segmill.samples import Sample
 
 SIZE = 256
+VIEW = (256, 320)
 ALPHA, SIGMA = 60, 4
 ROTATION, ZOOM, SHEAR = (-180, 180), (0.8, 1.25), (-8, 8)
 BRIGHTNESS = (-0.2, 0.2)
@@ -111,6 +120,62 @@ def scipy_way():
     return vary
 
 
+def view() -> Sample:
+    """A view of a beamline: an ellipse with a stem before a photograph's smoothed light."""
+    light = cv2.GaussianBlur(data.coffee()[:256, :320], (0, 0), 40)
+    loop, stem = np.zeros(VIEW, np.uint8), np.zeros(VIEW, np.uint8)
+    cv2.ellipse(loop, (140, 120), (60, 30), 0, 0, 360, 1, -1)
+    stem[112:128, 190:] = 1
+    image = np.where((loop | stem)[:, :, None] > 0, light // 2, light)
+    masks = {"loop": loop > 0, "stem": stem > 0}
+    return Sample(
+        image,
+        notions=pack_named(masks, BEAMLINE, VIEW),
+        target=heat_map(VIEW, (120, 140), 10)[:, :, None].astype(np.float16),
+    )
+
+
+def beamline_ways() -> dict:
+    """Variations of a view, and what is made once for each view."""
+    level = Level(
+        "varied", flip=0.5, transpose=0.5, shift=(-0.1, 0.1), rotation=(-15, 15), zoom=(0.8, 1.25),
+        shear=(-5, 5), channel_swap=0.1, grey=0.1, brightness=(-0.1, 0.1), contrast=(0.9, 1.1),
+    )  # fmt: skip
+    rng, sample = np.random.default_rng(0), view()
+    options = BackgroundOptions(generate=GeneratedOptions())
+    backgrounds = Backgrounds(options, 0, 3, np.uint8, VIEW)
+    own = sample_light(sample, BEAMLINE, options)
+    box = (0, 0, *VIEW)
+
+    def swapped() -> Sample:
+        scene = backgrounds.scene(backgrounds.draw(np.nan, 1.0, rng), own)
+        return apply(sample, draw(level, rng), box, rng, scene=scene, click=(120, 140))
+
+    return {
+        "own background": lambda: apply(sample, draw(level, rng), box, rng, click=(120, 140)),
+        "another background": swapped,
+        "estimate of its light": lambda: sample_light(sample, BEAMLINE, options),
+    }
+
+
+def measure_beamline(samples: int, rounds: int) -> None:
+    """Print the median time of each way."""
+    ways = beamline_ways()
+    seconds = {name: [] for name in ways}
+    for make in ways.values():
+        for _ in range(samples):  # compiles, and fills the cache of backgrounds
+            make()
+    for _ in range(rounds):
+        for name, make in ways.items():
+            start = time.perf_counter()
+            for _ in range(samples):
+                make()
+            seconds[name].append((time.perf_counter() - start) / samples)
+    print(f"\n{'view of a beamline':22s}{'ms per sample':>14s}")
+    for name, taken in seconds.items():
+        print(f"{name:22s}{statistics.median(taken) * 1e3:14.2f}")
+
+
 def main() -> None:
     """Measure all ways in turn and print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -140,6 +205,7 @@ def main() -> None:
         ratio = statistics.median(t / s for t, s in zip(taken, seconds["segmill"], strict=True))
         target = f"{TARGETS[name]:.0f}x" if name in TARGETS else ""
         print(f"{name:16s}{statistics.median(taken) * 1e3:14.2f}{ratio:21.1f}x{target:>8s}")
+    measure_beamline(arguments.samples, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ def moved_point(
 ) -> tuple[float, float]:
     """Position in the output that shows a point of the source.
 
-    The coordinate map is inverted by fixed-point iteration with its affine part, from the output
-    pixel that shows the nearest place: one step where nothing is bent, a few with an elastic
-    displacement. Where a strong displacement folds the image over, so that the iteration does not
-    settle, the nearest pixel is the answer. Mirror images beyond the source do not count.
+    The coordinate map is inverted by fixed-point iteration with its affine part: one step where
+    nothing is bent, a few with an elastic displacement. Where a strong displacement folds the image
+    over, so that the iteration does not settle, the answer is the output pixel that shows the
+    nearest place. Mirror images beyond the source do not count.
 
     Parameters
     ----------
@@ -32,13 +32,9 @@ def moved_point(
         return NOWHERE
     shape = np.array(coordinates.shape[1:])
     wanted = np.asarray(point, np.float64)
-    distance = np.hypot(coordinates[0] - wanted[0], coordinates[1] - wanted[1])
-    nearest = np.array(np.unravel_index(np.argmin(distance), shape), np.float64)
-    found = _settled(wanted, nearest, coordinates, np.linalg.inv(matrix))
+    found = _settled(wanted, (shape - 1) / 2, coordinates, np.linalg.inv(matrix))
     if found is None:
-        # A place between two pixels of the output is at most this far from one of them.
-        is_shown = distance.min() <= np.abs(matrix).sum(axis=1).max()
-        found = nearest if is_shown else np.array(NOWHERE)
+        found = _nearest(wanted, coordinates, matrix)
     inside = (found >= -0.5).all() and (found < shape - 0.5).all()
     return (float(found[0]), float(found[1])) if inside else NOWHERE
 
@@ -64,6 +60,14 @@ def rescaled_point(
     return tuple(
         (at + 0.5) * new / old - 0.5 for at, old, new in zip(point, shape, new_shape, strict=True)
     )
+
+
+def _nearest(wanted, coordinates, matrix) -> np.ndarray:
+    """The output pixel that shows the nearest place, if that is as near as pixels lie apart."""
+    distance = np.hypot(coordinates[0] - wanted[0], coordinates[1] - wanted[1])
+    if distance.min() > np.abs(matrix).sum(axis=1).max():
+        return np.array(NOWHERE)
+    return np.array(np.unravel_index(np.argmin(distance), distance.shape), np.float64)
 
 
 def _settled(wanted, start, coordinates, inverse) -> np.ndarray | None:

@@ -43,6 +43,31 @@ def test_labels_come_into_the_frame_of_the_prepared_image():
     )
 
 
+@pytest.mark.parametrize("rescale", [0.37, 0.5, 1.0, 1.6])
+def test_what_is_not_known_of_a_target_stays_so_and_spreads_nowhere(rescale):
+    rng = np.random.default_rng(0)
+    target = rng.random((40, 60, 3)).astype(np.float16)
+    target[:, :, 0] = np.nan
+    hidden = np.zeros((40, 60), bool)
+    hidden[:13, :21] = True
+    target[hidden, 1] = np.nan
+    sample = Sample(np.zeros((40, 60, 1), np.uint8), target=target, ignore=hidden)
+    out = prepare(sample, Preprocessing(rescale=rescale), {})
+    assert out.raw_shape == (40, 60)
+    moved = out.sample.target
+    assert np.isnan(moved[..., 0]).all()
+    np.testing.assert_array_equal(np.isnan(moved[..., 1]), out.sample.ignore)
+    assert not np.isnan(moved[..., 2]).any()
+    # Away from the border, a value does not depend on what is known elsewhere.
+    known = prepare(
+        Sample(sample.image, target=np.nan_to_num(target, nan=0.5)),
+        Preprocessing(rescale=rescale),
+        {},
+    )
+    far = np.s_[round(17 * rescale) :, round(25 * rescale) :, 1]
+    np.testing.assert_allclose(moved[far], known.sample.target[far], atol=1e-3)
+
+
 def test_without_marks_every_pixel_is_annotated():
     prepared = prepare(Sample(np.zeros((2, 3, 1), np.uint8)), Preprocessing(), {})
     assert prepared.annotated.tolist() == list(range(6))
