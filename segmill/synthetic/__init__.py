@@ -1,14 +1,18 @@
 """Synthetic images with perfect labels."""
 
+from segmill.synthetic.beamline import BeamlineOptions, beamline_sweep, beamline_tracks
 from segmill.synthetic.cells import cell_options, cells
 from segmill.synthetic.fluorescent import FluorescentOptions
 from segmill.synthetic.phase_contrast import PhaseContrastOptions
 from segmill.synthetic.producer import SyntheticProducer, split_counts
 
 __all__ = [
+    "BeamlineOptions",
     "FluorescentOptions",
     "PhaseContrastOptions",
     "SyntheticProducer",
+    "beamline_sweep",
+    "beamline_tracks",
     "cell_options",
     "cells",
     "split_counts",

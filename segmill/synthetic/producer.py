@@ -1,20 +1,19 @@
 """Synthetic data sets as stores."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 import pandas as pd
 
 from segmill.errors import ConfigError
 from segmill.samples import Sample
-from segmill.store import FieldSpec, StorePlan
-from segmill.synthetic.cells import CLASSES, cell_options, render_cells
+from segmill.store import StorePlan
+from segmill.store.plan import SHARD_MIB
+from segmill.synthetic.generators import GENERATORS, plain_options
 
-GENERATORS = ("cells",)
 SPLITS = ("train", "val", "test")
 KEYS = {
-    "title", "reader", "generator", "modality", "n", "seed", "split", "parts", "options",
-    "border_width", "description", "units", "source", "licence",
+    "title", "reader", "generator", "n", "seed", "split", "parts", "options", "shard_mib",
+    "description", "units", "source", "licence",
 }  # fmt: skip
 
 
@@ -28,17 +27,21 @@ class SyntheticProducer:
     ----------
     config : mapping with the keys
 
-        - ``reader``: ``synthetic``; ``generator``: ``cells``; ``modality``: ``fluorescent`` or
-          ``phase_contrast``
-        - ``n``: number of samples; may be left out where ``split`` gives counts
+        - ``reader``: ``synthetic``; ``generator``: ``cells`` or ``beamline``
+        - ``n``: number of scenes; may be left out where ``split`` gives counts. A scene is one
+          sample, at the beamline as many as the option ``frames`` says (default 1); they share
+          their group and split
         - ``seed``: non-negative integer
         - ``split``: fractions of train, val and test that sum to 1, or counts that sum to n
-        - ``options``: see :func:`segmill.synthetic.cells`
-        - ``border_width``: of the class border, pixels, default 2
+        - ``options``: see :func:`segmill.synthetic.cells` and
+          :func:`segmill.synthetic.beamline_sweep`
+        - ``modality`` of cells: ``fluorescent`` or ``phase_contrast``; ``border_width``: of their
+          class border, pixels, default 2
         - ``title``, ``description``, ``units``, ``source``, ``licence``: words for the store's
-          card; ``parts``: jobs
-          that share the work, of no influence on the samples
-    name : of the data set; sample ids are ``{name}-00000`` and so on
+          card; ``parts``: jobs that share the work, and ``shard_mib``: size of the store's files,
+          both of no influence on the samples
+    name : of the data set; sample ids are ``{name}-00000`` and so on, with several frames per
+        scene ``{name}-00000-000``
 
     Raises
     ------
@@ -53,49 +56,51 @@ class SyntheticProducer:
             where = f"synthetic data set {name}"
             raise ConfigError(f"{where}:\n" + "\n".join(f"  {offence}" for offence in offences))
         self.seed = int(config.get("seed", 0))
-        self.modality = config.get("modality", "fluorescent")
-        self.border_width = config.get("border_width", 2)
-        self.options = cell_options(self.modality, **(config.get("options") or {}))
+        self.generator = GENERATORS[config.get("generator", "cells")](self.config)
+        self.options = self.generator.options
         self.counts = split_counts(config["split"], config.get("n"))
 
     def plan(self) -> StorePlan:
-        """Layout, table and attributes of the store; every sample is a group of its own."""
+        """Layout, table and attributes of the store; every scene is a group of its own."""
+        generator, frames = self.generator, self.generator.frames
         split = [name for name in SPLITS for _ in range(self.counts[name])]
-        ids = [f"{self.name}-{i:05d}" for i in range(len(split))]
+        groups = [f"{self.name}-{i:05d}" for i in range(len(split))]
+        ids, numbers = groups, range(len(split))
+        if frames > 1:
+            ids = [f"{group}-{frame:03d}" for group in groups for frame in range(frames)]
+            numbers = [frame for _ in groups for frame in range(frames)]
         table = pd.DataFrame(
             {
                 "sample_id": ids,
-                "group": ids,
-                "split": split,
-                "source": f"synthetic {self.modality} cells",
-                "frame": range(len(ids)),
-                "mm_per_px": self.options.pixel_size_um / 1000,
+                "group": [group for group in groups for _ in range(frames)],
+                "split": [name for name in split for _ in range(frames)],
+                "source": generator.source,
+                "frame": numbers,
+                **generator.columns,
             }
         )
-        dtype = "uint8" if self.options.bit_depth == 8 else "uint16"
+        first, last = generator.attributes()
         return StorePlan(
             table=table,
-            fields={
-                "image": FieldSpec(dtype, 1),
-                "semantic": FieldSpec("uint8", None),
-                "instances": FieldSpec("int32", None),
-            },
+            fields=generator.fields,
             height=self.options.height,
             width=self.options.width,
             attributes={
                 "dataset": self.name,
-                "classes": list(CLASSES),
-                "units": self.config.get("units", "grey levels"),
+                **first,
+                "units": self.config.get("units", generator.units),
                 "source": self.config.get("source", "generated by Segmill"),
                 "licence": self.config.get("licence", "CC0-1.0"),
-                "config": {**self.config, "options": asdict(self.options)},
-                "derived": {"semantic": {"kind": "cell_border", "width": self.border_width}},
+                "config": {**self.config, "options": plain_options(generator)},
+                **last,
             },
+            shard_mib=self.config.get("shard_mib", SHARD_MIB),
         )
 
     def sample(self, i: int) -> Sample:
         """Draw sample i."""
-        return render_cells(self.seed, i, self.modality, self.options, self.border_width)
+        scene, frame = divmod(i, self.generator.frames)
+        return self.generator.sample(self.seed, scene, frame)
 
 
 def split_counts(split: Mapping[str, float], n: int | None = None) -> dict[str, int]:
@@ -148,11 +153,15 @@ def _shares(fractions: dict[str, float], n: int) -> dict[str, int]:
 
 def _offences(config: Mapping) -> list[str]:
     """What is wrong with the keys of a configuration, its options aside."""
-    known = ", ".join(sorted(KEYS))
-    offences = [f"{key}: unknown key; known: {known}" for key in config if key not in KEYS]
+    name = config.get("generator", "cells")
+    # Nobody knows which keys an unknown generator means: all are legal, none is missing.
+    generators = [GENERATORS[name]] if name in GENERATORS else [*GENERATORS.values()]
+    keys = KEYS.union(*(generator.KEYS for generator in generators))
+    known = ", ".join(sorted(keys))
+    offences = [f"{key}: unknown key; known: {known}" for key in config if key not in keys]
     if config.get("reader", "synthetic") != "synthetic":
         offences.append(f"reader: expected synthetic, found {config['reader']!r}")
-    if config.get("generator", "cells") not in GENERATORS:
+    if name not in GENERATORS:
         legal = ", ".join(GENERATORS)
         offences.append(f"generator: expected one of {legal}, found {config['generator']!r}")
     if not _is_whole(config.get("seed", 0), 0):
@@ -161,9 +170,7 @@ def _offences(config: Mapping) -> list[str]:
         offences.append(f"n: expected a positive integer, found {config['n']!r}")
     if not isinstance(config.get("options") or {}, Mapping):
         offences.append(f"options: expected a mapping, found {config['options']!r}")
-    width = config.get("border_width", 2)
-    if not _is_number(width) or not 0 <= width <= 100:
-        offences.append(f"border_width: expected 0 to 100 pixels, found {width!r}")
+    offences += [offence for one in generators for offence in one.offences(config)]
     return offences + _split_offences(config.get("split"))
 
 

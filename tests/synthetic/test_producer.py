@@ -6,8 +6,9 @@ import yaml
 
 from segmill.config import PRESETS, merge
 from segmill.errors import ConfigError
+from segmill.notions import BEAMLINE
 from segmill.store import write_store
-from segmill.synthetic import SyntheticProducer, cells, split_counts
+from segmill.synthetic import SyntheticProducer, beamline_sweep, cells, split_counts
 
 CONFIGS = sorted((Path(__file__).parents[2] / "config" / "datasets").glob("synthetic_*.yaml"))
 TINY = {
@@ -19,6 +20,13 @@ TINY = {
     "split": {"train": 3, "val": 1, "test": 1},
     "border_width": 1,
     "options": {"height": 48, "width": 64, "bit_depth": 8, "gain": 0.2, "offset": 5},
+}
+SWEEPS = {
+    "reader": "synthetic",
+    "generator": "beamline",
+    "seed": 4,
+    "split": {"train": 2, "val": 1, "test": 1},
+    "options": {"frames": 3, "height": 40, "width": 56},
 }
 
 
@@ -62,7 +70,43 @@ def test_shipped_configurations_plan_and_draw(path, preset):
     assert set(plan.table["split"]) == {"train", "val", "test"}
     sample = producer.sample(0)
     assert sample.shape == (plan.height, plan.width)
-    assert sample.instances.any()
+    assert set(sample.arrays()) == set(plan.fields)
+    assert any(producer.sample(i).arrays()[truth(plan)].any() for i in range(8))
+
+
+def truth(plan):
+    return "instances" if "instances" in plan.fields else "notions"
+
+
+def test_a_store_of_synthetic_sweeps(tmp_path):
+    store = write_store(tmp_path / "tiny.zarr", SyntheticProducer(SWEEPS, "tiny"))
+    ids = [f"tiny-{i:05d}-{k:03d}" for i in range(4) for k in range(3)]
+    assert store.table["sample_id"].tolist() == ids
+    assert store.table["group"].tolist() == [f"tiny-{i:05d}" for i in range(4) for _ in range(3)]
+    assert store.table["frame"].tolist() == [0, 1, 2] * 4
+    assert store.table["split"].tolist() == ["train"] * 6 + ["val"] * 3 + ["test"] * 3
+    assert store.attributes["notions"] == list(BEAMLINE)
+    assert store.attributes["targets"] == ["click"]
+    for scene in range(4):
+        sweep = beamline_sweep(4, scene, **SWEEPS["options"])
+        for frame, sample in enumerate(sweep):
+            row = 3 * scene + frame
+            np.testing.assert_array_equal(store.image(row), sample.image)
+            np.testing.assert_array_equal(store.notions(row), sample.notions)
+            np.testing.assert_array_equal(store.target(row), sample.target)
+            for key, value in sample.notes.items():
+                found = store.table[key].iloc[row]
+                assert found == value or (found != found and value != value), key
+    assert {"omega", "zoom", "mm_per_px", "click_row", "click_column"} <= {*store.table}
+    again = SyntheticProducer({**SWEEPS, "n": 9, "split": {"train": 1}})
+    np.testing.assert_array_equal(again.sample(11).image, store.image(11))
+
+
+def test_each_generator_has_keys_of_its_own():
+    with pytest.raises(ConfigError, match="modality: unknown key"):
+        SyntheticProducer({**SWEEPS, "modality": "fluorescent"})
+    with pytest.raises(ConfigError, match="did you mean height"):
+        SyntheticProducer({**SWEEPS, "options": {"heigth": 40}})
 
 
 def test_counts_from_shares():

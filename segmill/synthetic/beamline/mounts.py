@@ -182,7 +182,7 @@ def stem_parts(
     material = fibre_material(is_flat)
     if rng.random() < 0.3:
         material = Material(opacity=0.96, grain=0.1)
-    return [Part(Fibres.along(path[::8], radii[::8], flat=is_flat), material, ("stem",))]
+    return [Part(Fibres.along(path[::4], radii[::4], flat=is_flat), material, ("stem",))]
 
 
 def pin_part(rng: np.random.Generator, tip: np.ndarray, glint: float) -> Part:
@@ -196,7 +196,9 @@ def pin_part(rng: np.random.Generator, tip: np.ndarray, glint: float) -> Part:
         tip + ring * radius - (20, *rng.normal(0, 0.3, 2)),
     ]
     material = Material(opacity=0.985, glint=glint)
-    return Part(Polyhedron(np.concatenate(vertices)), material, ("pin",))
+    return Part(
+        Polyhedron(np.concatenate(vertices)), material, ("pin",), hides=("stem", "capillary")
+    )
 
 
 def ice_part(rng: np.random.Generator, on: np.ndarray, size: float) -> Part:

@@ -163,9 +163,8 @@ class _Builder:
         parts = [mounts.pin_part(rng, foot, self.glint)]
         if rng.random() < 0.6:
             end = foot + np.array([rng.uniform(0.1, 0.6), *rng.normal(0, 0.05, 2)])
-            parts += mounts.stem_parts(
-                rng, end, foot - (0.1, 0, 0), rng.uniform(0.006, 0.015), False
-            )
+            path = mounts.stem_path(rng, end, foot - np.array([0.1, 0, 0]))
+            parts += mounts.stem_parts(rng, path, rng.uniform(0.006, 0.015), False)
         parts += self._ice([foot])
         return parts[::-1], self.nowhere, self.bare, "nothing"
 
@@ -247,12 +246,12 @@ class _Builder:
         foot = neck + np.array([-length, *rng.normal(0, 0.06, 2)])
         stem = mounts.stem_path(rng, neck, foot - np.array([0.05, 0, 0]))
         parts = mounts.stem_parts(rng, stem, loop.fibre, loop.flat)
-        parts.append(mounts.pin_part(rng, foot, self.glint))
         outline = loop.outline()
         rim = plane.place(outline[:, 0], outline[:, 1])
         if rng.random() < 0.6 * self.has_ice:
             parts.append(mounts.frost_part(rng, rim, loop.fibre, "loop"))
             parts.append(mounts.frost_part(rng, stem, 1.3 * loop.fibre, "stem"))
+        parts.append(mounts.pin_part(rng, foot, self.glint))
         return parts + self._ice([*rim[rng.integers(len(rim), size=3)], *stem[::16]])
 
     def _ice(self, places: list[np.ndarray]) -> list[Part]:

@@ -6,14 +6,14 @@ length of the line of sight inside the shape, whose gradient is what bends light
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from segmill.synthetic.beamline.gauge import convex_gauge, grid_of
 from segmill.synthetic.beamline.geometry import View
 
-DIRECTIONS = 2048
+# Fibres are drawn at least this thick (radius in pixels), so that none breaks up.
+THINNEST = 0.6
 
 
 @dataclass
@@ -53,12 +53,6 @@ def window_of(
     return int(first[1]), int(last[1]) + 1, int(first[0]), int(last[0]) + 1
 
 
-def _grid(window: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (h, 1) and columns (1, w) of a window, float32."""
-    rows = np.arange(window[0], window[1], dtype=np.float32)[:, None]
-    return rows, np.arange(window[2], window[3], dtype=np.float32)[None]
-
-
 @dataclass
 class Polyhedron:
     """The convex hull of `vertices` (m, 3), mm; `in_medium`: seen through the slab's face."""
@@ -75,7 +69,7 @@ class Polyhedron:
         window = window_of(points, 0, view.shape)
         if window is None:
             return None
-        thickness = _between(self._planes(points, view), *_grid(window))
+        thickness = _between(self._planes(points, view), *grid_of(window))
         return Layer(window[0], window[2], thickness > 0, thickness, points[:, 2].mean())
 
     def _planes(self, points: np.ndarray, view: View) -> np.ndarray:
@@ -129,6 +123,7 @@ class Fibres:
     bore : radius of a hole along the middle as a share of the radius
     in_medium : seen through the slab's face
     is_planar : lies in a plane; its depth then follows the place in the image
+    thinnest : least radius in pixels
     """
 
     starts: np.ndarray
@@ -138,12 +133,14 @@ class Fibres:
     bore: float = 0.0
     in_medium: bool = False
     is_planar: bool = False
+    thinnest: float = 0.0
 
     @classmethod
     def along(cls, points: np.ndarray, radii, **rest) -> "Fibres":
         """A fibre along a polyline (m, 3) with `radii` (m,) or one radius."""
         radii = np.broadcast_to(radii, len(points))
-        return cls(points[:-1], points[1:], np.stack([radii[:-1], radii[1:]], 1), **rest)
+        radii = np.stack([radii[:-1], radii[1:]], 1)
+        return cls(points[:-1], points[1:], radii, thinnest=THINNEST, **rest)
 
     @classmethod
     def spheres(cls, centres: np.ndarray, radii: np.ndarray, **rest) -> "Fibres":
@@ -154,7 +151,7 @@ class Fibres:
         """The projection, or None outside the image."""
         starts = view.project(self.starts, self.in_medium)
         ends = view.project(self.ends, self.in_medium)
-        radii = self.radii / view.mm_per_px
+        radii = np.maximum(self.radii / view.mm_per_px, self.thinnest)
         widest = radii.max(1)
         low = np.minimum(starts, ends)[:, :2] - widest[:, None]
         high = np.maximum(starts, ends)[:, :2] + widest[:, None]
@@ -181,7 +178,7 @@ def _plane_depth(points: np.ndarray, window: tuple[int, int, int, int]) -> np.nd
     """Depth (h, w) of a planar shape of points (m, 3), never beyond that of the points."""
     middle = points.mean(0)
     slope = np.linalg.lstsq(points[:, :2] - middle[:2], points[:, 2] - middle[2], rcond=1e-3)[0]
-    rows, columns = _grid(window)
+    rows, columns = grid_of(window)
     depth = np.float32(middle[2] - slope @ middle[:2]) + columns * np.float32(slope[0])
     depth = depth + rows * np.float32(slope[1])
     return np.clip(depth, points[:, 2].min(), points[:, 2].max()).astype(np.float32)
@@ -189,34 +186,35 @@ def _plane_depth(points: np.ndarray, window: tuple[int, int, int, int]) -> np.nd
 
 def _sweep(squares, window, start, end, radii, flat) -> None:
     """Take one segment into the squared half thickness (h, w) of a window."""
-    own = window_of(np.stack([start, end]), radii.max(), squares_end(window))
+    own = window_of(np.stack([start, end]), radii.max(), (window[1], window[3]))
     if own is None:
         return
     own = (max(own[0], window[0]), own[1], max(own[2], window[2]), own[3])
     if own[0] >= own[1] or own[2] >= own[3]:
         return
-    rows, columns = _grid(own)
+    rows, columns = grid_of(own)
     rows, columns = rows - np.float32(start[1]), columns - np.float32(start[0])
     step = (end - start)[:2].astype(np.float32)
-    length = float(step @ step)
-    radius = np.float32(radii[0])
+    length, radius = float(step @ step), np.float32(radii[0])
     if length > 1e-12:
+        # Of all spheres along the segment the one that reaches farthest at each pixel: that of
+        # largest r(s)^2 - (s - s0)^2 for the radius r(s) = r0 + k s and the foot s0 of the pixel.
+        taper = (radii[1] - radii[0]) / np.sqrt(length)
         place = rows * (step[1] / length) + columns * (step[0] / length)
+        if abs(taper) < 1:
+            place += np.float32(taper * radii[0] / np.sqrt(length))
+            place /= np.float32(1 - taper**2)
+        else:  # the larger end holds all others
+            place[:] = taper > 0
         np.clip(place, 0, 1, out=place)
         rows, columns = rows - place * step[1], columns - place * step[0]
-        if radii[0] != radii[1]:
-            radius = radius + place * np.float32(radii[1] - radii[0])
+        radius = radius + place * np.float32(radii[1] - radii[0])
     square = radius * radius - (rows * rows + columns * columns)
     if flat:
         # Even across most of the width: 1 - rho^8, a quarter as thick as wide.
         square = (1 - np.minimum((1 - square / (radius * radius)), 1) ** 4) * radius**2 / 16
     part = squares[own[0] - window[0] : own[1] - window[0], own[2] - window[2] : own[3] - window[2]]
     np.maximum(part, square, out=part)
-
-
-def squares_end(window: tuple[int, int, int, int]) -> tuple[int, int]:
-    """Rows and columns of the smallest image that holds a window."""
-    return window[1], window[3]
 
 
 @dataclass
@@ -269,54 +267,3 @@ class Area:
         return Layer(
             window[0], window[2], mask, np.zeros(mask.shape, np.float32), points[:, 2].mean()
         )
-
-
-def convex_gauge(
-    points: np.ndarray, window: tuple[int, int, int, int], smoothing: float = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distance from the middle of the convex hull of points as a share of that to its edge.
-
-    Parameters
-    ----------
-    points : (m, 2) columns and rows
-    window : first row, end row, first column, end column
-    smoothing : of the second result over directions, in parts of a turn / `DIRECTIONS`
-
-    Returns
-    -------
-    exact, smooth : (h, w) float32
-        below 1 inside; infinite everywhere where the hull has no area. The smooth one has no
-        creases towards the corners of the hull.
-    """
-    rows, columns = _grid(window)
-    shape = (rows.shape[0], columns.shape[1])
-    hull = cv2.convexHull(points.astype(np.float32))[:, 0].astype(float)
-    if len(hull) < 3 or cv2.contourArea(hull.astype(np.float32)) < 1e-3:
-        return (np.full(shape, np.inf, np.float32),) * 2
-    middle = hull.mean(0)
-    edges = np.roll(hull, -1, 0) - hull
-    normals = np.stack([edges[:, 1], -edges[:, 0]], 1)
-    heights = np.einsum("ij,ij->i", normals, hull - middle)
-    normals, heights = normals[heights != 0], heights[heights != 0]
-    angles = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
-    towards = np.stack([np.cos(angles), np.sin(angles)])
-    # 1 / radius: the nearest edge in each direction.
-    inverse = ((normals / heights[:, None]) @ towards).max(0)
-    dx = np.ascontiguousarray(np.broadcast_to(columns - np.float32(middle[0]), shape))
-    dy = np.ascontiguousarray(np.broadcast_to(rows - np.float32(middle[1]), shape))
-    distance, angle = cv2.cartToPolar(dx, dy)
-    angle *= np.float32(DIRECTIONS / (2 * np.pi))
-    before = angle.astype(np.int32)
-    angle -= before
-    before %= DIRECTIONS
-    exact = distance * _between_directions(inverse, before, angle)
-    if not smoothing:
-        return exact, exact
-    rounded = ndimage.gaussian_filter1d(inverse, smoothing, mode="wrap")
-    return exact, distance * _between_directions(rounded, before, angle)
-
-
-def _between_directions(values: np.ndarray, before: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Values (DIRECTIONS,) interpolated between the directions `before` and the next ones."""
-    values = np.append(values, values[0]).astype(np.float32)
-    return values[before] + np.diff(values)[before] * share

@@ -34,8 +34,9 @@ def beamline_sweep(seed: int, index: int = 0, **options) -> list[Sample]:
 
     Every notion is the exact projection of its part, parts behind others included. The loop is its
     fibre, the area inside it, its drop and its frost; loop_inside is the area that the fibre does
-    not cover. The foreground is the union of the notions: what annotators outline. Dust on the
-    optics, bubbles and precipitate are none of it.
+    not cover; what the pin holds inside it or hides of stem and capillary is not theirs. The
+    foreground is the union of the notions: what annotators outline. Dust on the optics, bubbles and
+    precipitate are none of it.
 
     Parameters
     ----------
