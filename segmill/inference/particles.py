@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass
 
 import cv2
+import numba
 import numpy as np
 import pandas as pd
 
 from segmill.inference.instances import components, fill_holes, numbered
-from segmill.inference.peaks import REFINEMENTS, local_maxima, refined
 from segmill.inference.watershed import LEVELS, flood
 from segmill.options import option
-from segmill.particles import centroids
+from segmill.peaks import REFINEMENTS, local_maxima, refined
 
 PARTINGS = ("distance", "mask", "centre")
 
@@ -26,7 +26,7 @@ class ParticleOptions:
     centre_threshold : a centre is a local maximum of the map of centres above it, on the mask
     smoothing : standard deviation of a Gaussian blur of the map of centres before; 0 = none
     min_distance : of two centres that are not farther apart only the higher one stays
-    refinement : of a centre between the pixels, see :func:`segmill.inference.peaks.refined`
+    refinement : of a centre between the pixels, see :func:`segmill.peaks.refined`
     parting : what a watershed from the centres parts touching particles by: ``"distance"`` from
         the background, which cuts at the necks; ``"mask"`` or ``"centre"``, the values of that map
     unseeded : a connected region of the mask without a centre becomes no particle (``"drop"``) or
@@ -115,28 +115,45 @@ def find_particles(
 
 
 def _table(instances, heights, peaks, places, um_per_px: float | None) -> pd.DataFrame:
-    ids, middles = centroids(instances)
-    score = np.full(ids.size, -np.inf)
-    np.maximum.at(score, instances[instances > 0] - 1, heights[instances > 0])
+    area, rows, columns, score, cut = _measured(instances, heights)
+    middles = np.column_stack([rows, columns]) / area[:, None]
     owner = instances[tuple(peaks.T)]
     middles[owner[owner > 0] - 1] = places[owner > 0]
-    area = np.bincount(instances.ravel(), minlength=ids.size + 1)[1:]
-    cut = np.zeros(ids.size + 1, bool)
-    for edge in (np.s_[:1], np.s_[-1:], np.s_[:, :1], np.s_[:, -1:]):
-        cut[instances[edge]] = True
-    columns = {
-        "particle": ids,
+    measured = {
+        "particle": np.arange(1, area.size + 1),
         "row": middles[:, 0],
         "column": middles[:, 1],
         "radius": np.sqrt(area / math.pi),
         "area": area,
         "score": score,
-        "touches_border": cut[1:],
+        "touches_border": cut,
     }
     if um_per_px is not None:
-        columns["radius_um"] = columns["radius"] * um_per_px
-        columns["area_um2"] = area * um_per_px**2
-    return pd.DataFrame(columns)
+        measured["radius_um"] = measured["radius"] * um_per_px
+        measured["area_um2"] = area * um_per_px**2
+    return pd.DataFrame(measured)
+
+
+@numba.njit(cache=True, nogil=True)
+def _measured(instances, heights):
+    """Of the particles 1 .. n: area, sums of rows and columns, greatest height, whether cut."""
+    height, width = instances.shape
+    n = instances.max() if instances.size else 0
+    area = np.zeros(n, np.int64)
+    rows = np.zeros(n, np.int64)
+    columns = np.zeros(n, np.int64)
+    score = np.full(n, -np.inf)
+    cut = np.zeros(n, np.bool_)
+    for r in range(height):
+        for c in range(width):
+            k = instances[r, c] - 1
+            if k >= 0:
+                area[k] += 1
+                rows[k] += r
+                columns[k] += c
+                score[k] = max(score[k], heights[r, c])
+                cut[k] |= r == 0 or c == 0 or r == height - 1 or c == width - 1
+    return area, rows, columns, score, cut
 
 
 def _landscape(mask, centre, foreground, parting: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from segmill.metrics.evaluation import evaluate
 from segmill.metrics.matching import CRITERIA, InstanceMatching, match_instances
 from segmill.metrics.notions import NotionOptions, focal_loss, notion_counts
 from segmill.metrics.overlap import Overlaps, exclude_ignored, overlaps
+from segmill.metrics.particles import particle_counts
 from segmill.metrics.regions import BinaryIoU, binary_iou, class_iou, iou
 from segmill.metrics.seg import seg_measure, seg_scores
 from segmill.metrics.summary import summarise
@@ -33,6 +34,7 @@ __all__ = [
     "match_instances",
     "notion_counts",
     "overlaps",
+    "particle_counts",
     "seg_measure",
     "seg_scores",
     "summarise",
