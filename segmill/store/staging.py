@@ -5,14 +5,13 @@ shards of their own into it; `finalise` checks that all of them are there and mo
 into place. The layout follows from the plan alone: the number of parts changes no bit of the store.
 """
 
-import json
+import itertools
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
-from functools import partial
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import dask
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -26,20 +25,17 @@ from segmill.progress import log, timed, track
 from segmill.samples import Sample
 from segmill.store.hashing import content_hash, sample_digest
 from segmill.store.paths import StorePaths, store_paths
-from segmill.store.plan import FieldSpec, PartPlan, Producer, ShardLayout, StorePlan
+from segmill.store.plan import PartPlan, Producer, ShardLayout, StorePlan
+from segmill.store.plan_file import read_part, read_plan, write_plan
 from segmill.store.reader import Store, array_spec, open_store
 
 FORMAT = "segmill-store-1"
-PLAN_FILE = "plan.json"
-PLAN_TABLE = "plan.parquet"
 CODECS = {
     "none": None,
     "lz4": BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle"),
     "zstd": ZstdCodec(level=1),
 }
-# Rows of the plan that are read at once; a part reads those groups that its rows lie in.
-ROW_GROUP = 8192
-# Samples that one worker makes between two looks at the progress.
+# Samples for each worker that are begun before they are taken.
 SAMPLES_PER_WORKER = 4
 
 
@@ -57,7 +53,7 @@ def create(path: str | Path, plan: StorePlan) -> Path:
         _create_array(group, name, plan)
     extent = (len(plan), 2)
     group.create_array("extent", shape=extent, chunks=extent, dtype="int32", fill_value=0)
-    return _write_plan(paths, plan)
+    return write_plan(paths, plan)
 
 
 def discard_partial(path: str | Path) -> None:
@@ -83,65 +79,6 @@ def _create_array(group: zarr.Group, name: str, plan: StorePlan) -> None:
     )
 
 
-def _write_plan(paths: StorePaths, plan: StorePlan) -> Path:
-    """Keep the plan beside the group, so that every part and the end work from the same one."""
-    paths.plan.mkdir()
-    plan.table.to_parquet(paths.plan / PLAN_TABLE, index=False, row_group_size=ROW_GROUP)
-    facts = {
-        "fields": {name: asdict(spec) for name, spec in plan.fields.items()},
-        "height": plan.height,
-        "width": plan.width,
-        "attributes": plan.attributes,
-        "shard_mib": plan.shard_mib,
-        "compression": plan.compression,
-        "hidden": plan.hidden,
-    }
-    target = paths.plan / PLAN_FILE
-    target.write_text(json.dumps(facts, indent=1))
-    return target
-
-
-def _read_facts(paths: StorePaths) -> dict:
-    """What the plan says of the whole store."""
-    if not (paths.plan / PLAN_FILE).exists():
-        raise StoreError(
-            f"{paths.plan}: expected the plan of a store laid out by create(), found none"
-        )
-    facts = json.loads((paths.plan / PLAN_FILE).read_text())
-    facts["fields"] = {name: FieldSpec(**spec) for name, spec in facts["fields"].items()}
-    facts["hidden"] = tuple(facts["hidden"])
-    return facts
-
-
-def _read_plan(paths: StorePaths) -> StorePlan:
-    facts = _read_facts(paths)
-    return StorePlan(table=pd.read_parquet(paths.plan / PLAN_TABLE), **facts)
-
-
-def _read_part(paths: StorePaths, part: int, parts: int) -> PartPlan:
-    """The plan as far as one part needs it; memory grows with the part, not with the store."""
-    facts = _read_facts(paths)
-    known = {key: facts[key] for key in ("fields", "height", "width", "shard_mib")}
-    with pq.ParquetFile(paths.plan / PLAN_TABLE) as file:
-        plan = PartPlan(pd.DataFrame(), range(0), file.metadata.num_rows, **known)
-        plan.shards = plan.shards_of(part, parts)
-        plan.rows = _read_rows(file, plan.members(plan.shards))
-    return plan
-
-
-def _read_rows(file: pq.ParquetFile, wanted: range) -> pd.DataFrame:
-    """Some consecutive rows of a table, indexed by their numbers."""
-    sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
-    ends = np.cumsum(sizes)
-    starts = ends - sizes
-    groups = np.flatnonzero((starts < wanted.stop) & (ends > wanted.start)).tolist()
-    first = int(starts[groups[0]]) if groups else 0
-    table = file.read_row_groups(groups, use_pandas_metadata=True)
-    rows = table.slice(wanted.start - first, len(wanted)).to_pandas()
-    rows.index = pd.RangeIndex(wanted.start, wanted.stop)
-    return rows
-
-
 def fill(
     path: str | Path, producer: Producer, part: int = 0, parts: int = 1, workers: int = 1
 ) -> dict:
@@ -156,7 +93,7 @@ def fill(
         naming store and sample, when a sample cannot be made or breaks the plan.
     """
     paths = store_paths(path)
-    plan = _read_part(paths, part, parts)
+    plan = read_part(paths, part, parts)
     if hasattr(producer, "take_rows"):
         producer.take_rows(plan.rows)
     arrays = {name: _open_for_writing(paths.partial, name) for name in plan.fields}
@@ -164,12 +101,18 @@ def fill(
     what = f"{paths.group}, part {part + 1} of {parts}"
     todo = list(plan.rows.index)
     made = iter(track(_make(producer, plan, todo, workers), total=len(todo), what=what))
-    with timed(f"{what}: {len(todo)} samples"):
+    # While one shard is written and read back, the samples of the next one are made.
+    with timed(f"{what}: {len(todo)} samples"), ThreadPoolExecutor(1) as writer:
+        written: Future | None = None
         for shard in plan.shards:
             members = _members(plan, shard)
-            samples = [next(made) for _ in members]
-            _write_shard(arrays, plan, members, samples)
-            rows += [_row(i, sample) for i, sample in zip(members, samples, strict=True)]
+            samples, facts = zip(*(next(made) for _ in members), strict=True)
+            rows += facts
+            if written is not None:
+                written.result()
+            written = writer.submit(_write_shard, arrays, plan, members, samples)
+        if written is not None:
+            written.result()
     files = {
         name: size for shard in plan.shards for name, size in _files(paths.partial, plan, shard)
     }
@@ -184,16 +127,28 @@ def _members(plan: ShardLayout, shard: int) -> range:
     return plan.members(range(shard, shard + 1))
 
 
-def _make(producer: Producer, plan: PartPlan, indices: list[int], workers: int) -> Iterator[Sample]:
-    """Make samples in order, `workers` at a time, in batches that bound the memory."""
-    make = dask.delayed(partial(_make_one, producer, plan), pure=False, traverse=False)
-    batch = workers * SAMPLES_PER_WORKER
-    for first in range(0, len(indices), batch):
-        tasks = [make(i) for i in indices[first : first + batch]]
-        yield from dask.compute(*tasks, scheduler="threads", num_workers=workers)
+def _make(
+    producer: Producer, plan: PartPlan, indices: list[int], workers: int
+) -> Iterator[tuple[Sample, dict]]:
+    """Samples and their rows of the manifest, begun and given in order, `workers` at a time.
+
+    Few are made ahead of what is taken, which bounds the memory.
+    """
+    left = iter(indices)
+    pool = ThreadPoolExecutor(workers)
+    try:
+        ahead = itertools.islice(left, workers * SAMPLES_PER_WORKER)
+        waiting = deque(pool.submit(_make_one, producer, plan, i) for i in ahead)
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(
+                pool.submit(_make_one, producer, plan, i) for i in itertools.islice(left, 1)
+            )
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _make_one(producer: Producer, plan: PartPlan, i: int) -> Sample:
+def _make_one(producer: Producer, plan: PartPlan, i: int) -> tuple[Sample, dict]:
     name = plan.rows["sample_id"].loc[i]
     try:
         sample = producer.sample(i)
@@ -203,7 +158,7 @@ def _make_one(producer: Producer, plan: PartPlan, i: int) -> Sample:
         ) from error
     sample.check(name)
     _check_against_plan(sample, plan, name)
-    return sample
+    return sample, _row(i, sample)
 
 
 def _check_against_plan(sample: Sample, plan: PartPlan, name: str) -> None:
@@ -225,7 +180,7 @@ def _check_against_plan(sample: Sample, plan: PartPlan, name: str) -> None:
 
 
 def _write_shard(
-    arrays: dict[str, ts.TensorStore], plan: PartPlan, members: range, samples: list[Sample]
+    arrays: dict[str, ts.TensorStore], plan: PartPlan, members: range, samples: Sequence[Sample]
 ) -> None:
     """Write one shard of every array and read it back."""
     window = slice(members.start, members.stop)
@@ -252,7 +207,7 @@ def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
     unfinished store then stays as it is.
     """
     paths = store_paths(path)
-    plan = _read_plan(paths)
+    plan = read_plan(paths)
     manifests = list(manifests)
     facts = _gather(plan, manifests, paths.group)
     table = _visible(plan)

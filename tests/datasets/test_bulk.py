@@ -105,7 +105,7 @@ def test_parts_list_nothing_and_change_no_bit(make, tmp_path, parts, shard_sampl
 
 
 def test_a_part_is_given_its_own_rows_alone(make, tmp_path, monkeypatch):
-    monkeypatch.setattr("segmill.store.staging.ROW_GROUP", 4)
+    monkeypatch.setattr("segmill.store.plan_file.ROW_GROUP", 4)
     path = tmp_path / "a.zarr"
     create(path, make().plan())
     given = []

@@ -25,6 +25,7 @@ from segmill.store import (
     store_paths,
     write_store,
 )
+from segmill.store.hashing import content_hash
 
 
 class RandomProducer:
@@ -386,3 +387,48 @@ def test_a_finaliser_killed_between_group_and_table_finishes_when_called_again(
     with pytest.raises(StoreError, match="found no"):
         open_store(path)
     finalise(path, manifests).verify()
+
+
+def test_a_part_reads_the_rows_of_its_shards_alone(tmp_path, monkeypatch):
+    class Taking(RandomProducer):
+        def take_rows(self, rows):
+            self.rows = rows
+
+    monkeypatch.setattr("segmill.store.plan_file.ROW_GROUP", 3)
+    plan = Taking().plan()
+    create(tmp_path / "a.zarr", plan)
+    for part, expected in enumerate(([0, 1], [2, 3], [4, 5, 6])):
+        producer = Taking()
+        fill(tmp_path / "a.zarr", producer, part, 3)
+        assert producer.rows.index.tolist() == expected
+        pd.testing.assert_frame_equal(
+            producer.rows, plan.table.iloc[expected], check_index_type=False
+        )
+
+
+def test_hidden_columns_reach_the_producer_and_not_the_store(tmp_path):
+    class Hiding(RandomProducer):
+        def plan(self):
+            plan = super().plan()
+            plan.table["_secret"] = [7 * i for i in range(self.n)]
+            plan.hidden = ("_secret",)
+            return plan
+
+        def take_rows(self, rows):
+            self.rows = rows
+
+    producer = Hiding()
+    store = write_store(tmp_path / "a.zarr", producer)
+    assert producer.rows["_secret"].tolist() == [7 * i for i in range(7)]
+    plain = write_store(tmp_path / "b.zarr", RandomProducer())
+    assert "_secret" not in store.table
+    assert store.content_hash == plain.content_hash
+
+
+def test_the_digest_of_a_store_is_that_of_its_table_at_once(monkeypatch):
+    table = RandomProducer().plan().table.assign(x=np.linspace(0, 1, 7), y=[None, "a"] * 3 + ["b"])
+    extents = np.ones((7, 2), np.int32)
+    whole = content_hash(table, extents, {})
+    monkeypatch.setattr("segmill.store.hashing.ROWS_AT_ONCE", 2)
+    assert content_hash(table, extents, {}) == whole
+    assert content_hash(table.iloc[:6], extents, {}) != whole
