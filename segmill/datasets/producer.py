@@ -103,6 +103,7 @@ class IngestProducer:
             width=layout.width,
             attributes=self._attributes(),
             shard_mib=self.config.get("shard_mib", SHARD_MIB),
+            compression=self.config.get("compression", "zstd"),
             hidden=hidden,
         )
 

@@ -9,11 +9,16 @@ import pytest
 import yaml
 
 from segmill.datasets import download, reader_names, splits
+from segmill.datasets.alignments import VideoRules
+from segmill.datasets.click_tables import ClickColumns
 from segmill.datasets.images import ImageRules
 from segmill.datasets.masks import LabelRules
 from segmill.datasets.names import NameRules
+from segmill.datasets.readers.clicks import ClickRules
 from segmill.datasets.readers.csv import TableRules
 from segmill.datasets.readers.ctc import SequenceRules
+from segmill.datasets.readers.labelme import LabelmeRules
+from segmill.datasets.views import ViewRules
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "workflow" / "schemas" / "dataset.schema.json").read_text())
@@ -59,7 +64,17 @@ def test_keys_are_those_of_the_code():
     assert keys("folder_masks") == names(NameRules) | {"missing"}
     assert keys("labels") == names(LabelRules) - {"classes"}
     assert keys("table") == names(TableRules)
+    assert keys("labelme_rules") == names(LabelmeRules) | names(ViewRules) | {
+        "calibration",
+        "aliases",
+    }
+    assert keys("click_rules") == names(ClickRules) | names(ViewRules) | {"calibration", "columns"}
+    assert set(SCHEMA["$defs"]["click_rules"]["properties"]["columns"]["properties"]) == names(
+        ClickColumns
+    )
+    assert keys("single_image_rules") == names(ImageRules) - {"pages"}
     assert keys("ctc_rules") == names(SequenceRules) | {"sequences", "blocks"}
+    assert keys("video_rules") == names(VideoRules)
     assert keys("split") == set(splits.KEYS)
     assert keys("download_file") == set(download.KEYS)
     assert set(reader_names()) <= set(SCHEMA["$defs"])
