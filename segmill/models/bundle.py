@@ -28,7 +28,8 @@ class ModelBundle:
     Attributes
     ----------
     model : network made by :func:`segmill.models.build`; float32 (B, C, H, W) -> (B, K, H, W)
-    classes : names of the K outputs: classes, notions or targets, position = channel
+    classes : names of the K outputs: classes, notions (a click's heat map behind them) or targets,
+        position = channel
     preprocessing : what :class:`segmill.preprocess.Preprocessing` does to a whole image, as a dict
     mean, std : per channel, in units of the largest value of the image's dtype; the network's input
         is (image / dtype maximum - mean) / std

@@ -51,7 +51,7 @@ def balanced_weights(
     Examples
     --------
     >>> balanced_weights([10, 20, 200], 1000, limit=5.0, names=("crystal", "loop", "pin"))
-    (0.9375, 0.46875, 0.09375)
+    (1.875, 0.9375, 0.1875)
     """
     shares = np.array(pixels, np.float64) / max(annotated, 1)
     occurs = shares > 0
