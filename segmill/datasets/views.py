@@ -127,6 +127,8 @@ class View:
         Centres of pixels are whole numbers in both, so that their corners, not their centres,
         coincide at the origin.
         """
+        if self.rules.rescale == 1:
+            return position
         return (position + 0.5) * self.rules.rescale - 0.5
 
 
