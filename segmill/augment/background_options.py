@@ -40,7 +40,7 @@ class BackgroundOptions:
     Attributes
     ----------
     path : folder of images of empty scenes; environment variables are expanded
-    dataset : name of a dataset of empty scenes; its training images are taken
+    dataset : name of a dataset; its training images without any notion are taken
     generate : backgrounds that are drawn; exactly one of these three is given
     zoom : pattern whose first group is the zoom in the name of a file, or column of the dataset;
         None: not known, any background fits any sample

@@ -11,6 +11,7 @@ from segmill.augment.background_options import BackgroundOptions, GeneratedOptio
 from segmill.datasets.download import locate
 from segmill.datasets.images import ImageRules, read_image
 from segmill.errors import ConfigError, Problem, StoreError, raise_problems
+from segmill.progress import log
 from segmill.random import generator
 from segmill.store import Store
 from segmill.synthetic.camera import illumination
@@ -98,7 +99,11 @@ class FolderSource:
 
 
 class StoreSource:
-    """The training images of a sample store of empty scenes, their zoom in a column."""
+    """The training images of a sample store that show an empty scene, their zoom in a column.
+
+    Where the store holds notions, an image with any of them is left out: its sample would be seen
+    behind the other one, and nobody would have annotated it there.
+    """
 
     def __init__(self, store: Store, column: str | None):
         if store.attributes.get("preprocessing"):
@@ -110,12 +115,19 @@ class StoreSource:
             )
         self.store = store
         self.rows = store.where(split="train")
+        found = len(self.rows)
+        if "notions" in store.fields:
+            self.rows = np.array([i for i in self.rows if not store.notions(int(i)).any()], int)
         if not self.rows.size:
-            raise ConfigError(f"backgrounds.dataset: {store.path} has no training image")
+            raise ConfigError(
+                f"backgrounds.dataset: expected training images of empty scenes in {store.path}, "
+                f"found none among {found}"
+            )
+        log.info("backgrounds: %d empty scenes of %d in %s", len(self.rows), found, store.path)
         table = store.table.iloc[self.rows]
         self.names = table["sample_id"].astype(str).tolist()
-        known = table[column].to_numpy(np.float64) if column else np.full(len(table), np.nan)
-        self.zooms = known
+        unknown = np.full(len(table), np.nan)
+        self.zooms = table[column].to_numpy(np.float64) if column else unknown
         self.content = store.content_hash
 
     def read(self, k: int, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
