@@ -8,7 +8,7 @@ into place. The layout follows from the plan alone: the number of parts changes 
 import itertools
 import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -101,17 +101,21 @@ def fill(
     what = f"{paths.group}, part {part + 1} of {parts}"
     todo = list(plan.rows.index)
     made = iter(track(_make(producer, plan, todo, workers), total=len(todo), what=what))
-    # While one shard is written and read back, the samples of the next one are made.
+    # While one shard is written and read back, the next one is filled.
+    blocks = [_empty_block(plan), _empty_block(plan)]
+    waiting: deque[Future] = deque()
     with timed(f"{what}: {len(todo)} samples"), ThreadPoolExecutor(1) as writer:
-        written: Future | None = None
         for shard in plan.shards:
+            while len(waiting) > 1:
+                waiting.popleft().result()
             members = _members(plan, shard)
-            samples, facts = zip(*(next(made) for _ in members), strict=True)
-            rows += facts
-            if written is not None:
-                written.result()
-            written = writer.submit(_write_shard, arrays, plan, members, samples)
-        if written is not None:
+            for k in range(len(members)):
+                sample, facts = next(made)
+                _put(sample, blocks[0], k)
+                rows.append(facts)
+            waiting.append(writer.submit(_write_shard, arrays, members, blocks[0]))
+            blocks.reverse()
+        for written in waiting:
             written.result()
     files = {
         name: size for shard in plan.shards for name, size in _files(paths.partial, plan, shard)
@@ -179,21 +183,36 @@ def _check_against_plan(sample: Sample, plan: PartPlan, name: str) -> None:
         raise StoreError(f"sample {name} breaks the plan: " + "; ".join(offences))
 
 
+def _empty_block(plan: PartPlan) -> dict[str, np.ndarray]:
+    """Room for one shard of every array; nothing is in memory before it is written to."""
+    return {
+        name: np.empty((plan.shard_samples, *plan.shape(name)[1:]), spec.dtype)
+        for name, spec in plan.fields.items()
+    }
+
+
+def _put(sample: Sample, block: dict[str, np.ndarray], k: int) -> None:
+    """Copy a sample to place `k` of a shard, with zeros beyond its size."""
+    h, w = sample.shape
+    for name, array in sample.arrays().items():
+        room = block[name][k]
+        room[:h, :w] = array
+        room[h:] = 0
+        room[:h, w:] = 0
+
+
 def _write_shard(
-    arrays: dict[str, ts.TensorStore], plan: PartPlan, members: range, samples: Sequence[Sample]
+    arrays: dict[str, ts.TensorStore], members: range, block: dict[str, np.ndarray]
 ) -> None:
-    """Write one shard of every array and read it back."""
-    window = slice(members.start, members.stop)
+    """Write one shard of every array and read it back, sample by sample."""
     for name, array in arrays.items():
-        block = np.zeros((len(samples), *plan.shape(name)[1:]), plan.fields[name].dtype)
-        for k, sample in enumerate(samples):
-            h, w = sample.shape
-            block[k, :h, :w] = sample.arrays()[name]
-        array[window].write(block).result()
-        found = array[window].read().result()
-        # Compared as bytes: a NaN is equal to itself.
-        if not np.array_equal(found.view(np.uint8), block.view(np.uint8)):
-            raise StoreError(f"{name}: shard of samples {members} reads back differently")
+        values = block[name][: len(members)]
+        array[members.start : members.stop].write(values).result()
+        for i, expected in zip(members, values, strict=True):
+            found = array[i].read().result()
+            # Compared as bytes: a NaN is equal to itself.
+            if not np.array_equal(found.view(np.uint8), expected.view(np.uint8)):
+                raise StoreError(f"{name}: sample {i} of samples {members} reads back differently")
 
 
 def _row(i: int, sample: Sample) -> dict:
