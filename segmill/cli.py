@@ -127,7 +127,8 @@ def _add_predict(commands) -> None:
         nargs="+",
         choices=OUTPUTS,
         help="what to write for each image (default: instances boxes overlay; of a network of "
-        "overlapping notions: notions description overlay)",
+        "overlapping notions: notions description overlay; of particles: instances particles "
+        "overlay)",
     )
     command.set_defaults(run=_predict)
 

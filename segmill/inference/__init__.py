@@ -5,6 +5,7 @@ from segmill.inference.description_files import describe_files
 from segmill.inference.files import predict_files
 from segmill.inference.instances import InstanceOptions, instances_from_scores
 from segmill.inference.objects import measure_objects
+from segmill.inference.particles import ParticleOptions, Particles, find_particles
 from segmill.inference.pixels import ImageError
 from segmill.inference.predict_store import PredictProducer
 from segmill.inference.predictor import Prediction, Predictor
@@ -17,6 +18,8 @@ __all__ = [
     "Description",
     "ImageError",
     "InstanceOptions",
+    "ParticleOptions",
+    "Particles",
     "PredictProducer",
     "Prediction",
     "Predictor",
@@ -24,6 +27,7 @@ __all__ = [
     "averaged_views",
     "describe",
     "describe_files",
+    "find_particles",
     "instances_from_scores",
     "latency",
     "measure_objects",

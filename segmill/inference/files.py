@@ -12,7 +12,7 @@ from segmill.atomic import write_atomically
 from segmill.datasets.images import ImageRules, read_image
 from segmill.datasets.raster import SUFFIXES, count_pages
 from segmill.errors import ConfigError, IntegrityError, Problem, raise_problems
-from segmill.inference.outputs import DEFAULT, OF_TASK, OUTPUTS
+from segmill.inference.outputs import DEFAULT, OF_KIND, OUTPUTS
 from segmill.inference.pixels import ImageError
 from segmill.inference.predictor import Prediction, Predictor
 from segmill.progress import log, track
@@ -49,8 +49,10 @@ def predict_files(
         ``"boxes"`` (CSV), ``"overlay"`` (PNG), ``"scores"`` (TIFF, float32, a page per class); of a
         network of overlapping notions ``"notions"`` (TIFF, 0 or 1, a page per notion),
         ``"hierarchy"`` (PNG, which notion is on top), ``"description"`` (JSON, see
-        :func:`segmill.describe`), overlay and scores. None: instances, boxes and overlay; of
-        notions: notions, description and overlay; of values: scores
+        :func:`segmill.describe`), overlay and scores; of a network of particles ``"particles"``
+        (CSV, see :func:`segmill.inference.find_particles`), instances, boxes, overlay and scores.
+        None: instances, boxes and overlay; of notions: notions, description and overlay; of
+        particles: instances, particles and overlay; of other values: scores
     options : of :meth:`segmill.inference.Predictor.load`
 
     Returns
@@ -72,8 +74,8 @@ def predict_files(
     out_dir = Path(out_dir)
     sources = find_images(images, out_dir)
     predictor = Predictor.load(model, **options)
-    outputs = DEFAULT[predictor.task] if outputs is None else outputs
-    _check_task(outputs, predictor.task)
+    outputs = DEFAULT[predictor.kind] if outputs is None else outputs
+    _check_kind(outputs, predictor.kind)
     rows: list[dict] = []
     problems: list[Problem] = []
     for source, page, image, prediction in predicted(sources, predictor, problems):
@@ -163,7 +165,8 @@ def _write(
         ending, content = OUTPUTS[output]
         write_atomically(out_dir / f"{name}_{ending}", content(image, prediction))
     row = {"image": str(source.path), "page": page or 0, "name": name}
-    if prediction.task == "semantic" and {"instances", "boxes", "overlay"} & set(outputs):
+    has_objects = prediction.kind in ("semantic", "particles")
+    if has_objects and {"instances", "particles", "boxes", "overlay"} & set(outputs):
         row["objects"] = int(prediction.instances.max())
     return row
 
@@ -177,10 +180,10 @@ def _check_outputs(outputs: Sequence[str]) -> None:
         raise ConfigError(f"outputs: expected some of {', '.join(OUTPUTS)}, found {found}")
 
 
-def _check_task(outputs: Sequence[str], task: str) -> None:
-    impossible = [output for output in outputs if output not in OF_TASK[task]]
+def _check_kind(outputs: Sequence[str], kind: str) -> None:
+    impossible = [output for output in outputs if output not in OF_KIND[kind]]
     if impossible:
         raise ConfigError(
-            f"outputs: a network of task {task} has {', '.join(OF_TASK[task])}, "
+            f"outputs: a network of task {kind} has {', '.join(OF_KIND[kind])}, "
             f"found {', '.join(impossible)}"
         )

@@ -36,6 +36,12 @@ def _boxes(image: np.ndarray, prediction: Prediction) -> bytes:
     return prediction.boxes.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
 
 
+def _particles(image: np.ndarray, prediction: Prediction) -> bytes:
+    """One line per particle: :func:`segmill.inference.particles.find_particles`."""
+    table = prediction.particles.table
+    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+
+
 def _overlay(image: np.ndarray, prediction: Prediction) -> bytes:
     """The image, stretched to 8 bits, with the outlines of objects or notions, as RGB PNG."""
     if prediction.task == "notions":
@@ -77,21 +83,24 @@ OUTPUTS: dict[str, tuple[str, Callable[[np.ndarray, Prediction], bytes]]] = {
     "instances": ("instances.tif", _instances),
     "semantic": ("semantic.png", _semantic),
     "boxes": ("boxes.csv", _boxes),
+    "particles": ("particles.csv", _particles),
     "overlay": ("overlay.png", _overlay),
     "scores": ("scores.tif", _scores),
     "notions": ("notions.tif", _notions),
     "hierarchy": ("hierarchy.png", _hierarchy),
     "description": ("description.json", _description),
 }
-# What can be written for a network of each task; of these, what is written if nothing is said.
-OF_TASK: dict[str, tuple[str, ...]] = {
+# What can be written for a network of each kind; of these, what is written if nothing is said.
+OF_KIND: dict[str, tuple[str, ...]] = {
     "semantic": ("instances", "semantic", "boxes", "overlay", "scores"),
     "notions": ("notions", "hierarchy", "description", "overlay", "scores"),
+    "particles": ("instances", "particles", "boxes", "overlay", "scores"),
     "target": ("scores",),
 }
 DEFAULT: dict[str, tuple[str, ...]] = {
     "semantic": ("instances", "boxes", "overlay"),
     "notions": ("notions", "description", "overlay"),
+    "particles": ("instances", "particles", "overlay"),
     "target": ("scores",),
 }
 

@@ -17,7 +17,8 @@ class PredictProducer:
     """Predicts the images of a store; the result is a store again.
 
     Its samples are the source's, in the same order: the image and `scores` (float16); for exclusive
-    classes also `semantic` and `instances`. Attribute ``images`` is the content hash of the source.
+    classes also `semantic` and `instances`, for particles `instances`. Attribute ``images`` is the
+    content hash of the source.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ class PredictProducer:
         }
         if self.predictor.task == "semantic":
             fields |= {"semantic": FieldSpec("uint8"), "instances": FieldSpec("int32")}
+        if self.predictor.kind == "particles":
+            fields["instances"] = FieldSpec("int32")
         names = {"semantic": "classes", "notions": "notions", "target": "targets"}
         attributes = self.store.attributes
         return StorePlan(
@@ -73,4 +76,6 @@ class PredictProducer:
         sample = Sample(image=image, scores=found.scores.astype(np.float16))
         if self.predictor.task == "semantic":
             sample.semantic, sample.instances = found.semantic, found.instances
+        if found.kind == "particles":
+            sample.instances = found.instances
         return sample

@@ -1,7 +1,7 @@
 """Trained networks applied to one image at a time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,11 +15,13 @@ from segmill.errors import ConfigError
 from segmill.inference.instances import InstanceOptions, instances_from_scores
 from segmill.inference.network import TrainedNetwork
 from segmill.inference.objects import measure_objects
+from segmill.inference.particles import ParticleOptions, Particles, find_particles
 from segmill.inference.pixels import as_pixels
 from segmill.inference.tiling import TilingOptions
 from segmill.inference.tta import VIEWS
 from segmill.notions import pack
 from segmill.options import build_options
+from segmill.particles import CENTRE, MASK
 from segmill.training.precision import Precision
 
 
@@ -33,13 +35,20 @@ class Prediction:
         overlapping notions (task notions), or values (task target)
     classes : names of the K scores
     task : ``"semantic"``, ``"notions"`` or ``"target"``
-    instance_options : how scores become objects
+    instance_options : how class probabilities become objects
+    particle_options : how a mask and a map of centres become particles
     """
 
     scores: np.ndarray
     classes: tuple[str, ...]
     task: str
     instance_options: InstanceOptions
+    particle_options: ParticleOptions = field(default_factory=ParticleOptions)
+
+    @property
+    def kind(self) -> str:
+        """The task, or ``"particles"`` where the values are a mask and a map of centres."""
+        return kind_of(self.task, self.classes)
 
     @cached_property
     def semantic(self) -> np.ndarray:
@@ -49,15 +58,31 @@ class Prediction:
 
     @cached_property
     def instances(self) -> np.ndarray:
-        """(h, w) int32 objects from 1, 0 = background. Only for exclusive classes."""
+        """(h, w) int32 objects from 1, 0 = background. Only for exclusive classes and particles."""
+        if self.kind == "particles":
+            return self.particles.instances
         self._require_classes("instances")
         return instances_from_scores(self.scores, self.instance_options)
 
     @cached_property
     def boxes(self) -> pd.DataFrame:
         """Box, area, centroid and score of each object: :func:`measure_objects`."""
-        foreground = 1 - self.scores[:, :, self.instance_options.background]
+        if self.kind == "particles":
+            foreground = np.clip(self.scores[:, :, self.classes.index(MASK)], 0, 1)
+        else:
+            foreground = 1 - self.scores[:, :, self.instance_options.background]
         return measure_objects(self.instances, foreground)
+
+    @cached_property
+    def particles(self) -> Particles:
+        """Particles with their table: :func:`find_particles`. Only for values mask and centre."""
+        if self.kind != "particles":
+            raise ConfigError(
+                f"particles: needs the values {MASK} and {CENTRE}, this network has {self.task} of "
+                f"{', '.join(self.classes)}"
+            )
+        mask, centre = (self.scores[:, :, self.classes.index(name)] for name in (MASK, CENTRE))
+        return find_particles(mask, centre, self.particle_options)
 
     @property
     def notion_names(self) -> tuple[str, ...]:
@@ -77,6 +102,11 @@ class Prediction:
             raise ConfigError(f"{what}: needs exclusive classes, this network has {self.task}")
 
 
+def kind_of(task: str, classes: Sequence[str]) -> str:
+    """The task of a network, or ``"particles"`` where its values hold a mask and centres."""
+    return "particles" if task == "target" and {MASK, CENTRE} <= set(classes) else task
+
+
 class Predictor:
     """One trained network, or several whose scores are averaged.
 
@@ -93,11 +123,13 @@ class Predictor:
         tiling: TilingOptions | None = None,
         tta: str = "none",
         instances: InstanceOptions | None = None,
+        particles: ParticleOptions | None = None,
     ):
         self.networks = list(networks)
         self.tiling = tiling or TilingOptions()
         self.tta = tta
         self.instance_options = instances or InstanceOptions()
+        self.particle_options = particles or ParticleOptions()
         first = self.networks[0].bundle
         self.classes, self.task = first.classes, first.task
         for network in self.networks[1:]:
@@ -116,6 +148,7 @@ class Predictor:
         tiling: Mapping | None = None,
         tta: str = "none",
         instances: Mapping | None = None,
+        particles: Mapping | None = None,
         precision: Mapping | None = None,
         device: str = "auto",
     ) -> "Predictor":
@@ -128,6 +161,7 @@ class Predictor:
             tiles where they are large
         tta : test-time augmentation: ``"none"``, ``"flips"`` (4 views) or ``"dihedral"`` (8 views)
         instances : options of :class:`segmill.inference.InstanceOptions`
+        particles : options of :class:`segmill.inference.ParticleOptions`
         precision : options of :class:`segmill.training.precision.Precision`; default: float32
         device : ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"``: a GPU where there is one
 
@@ -145,9 +179,15 @@ class Predictor:
             raise ConfigError(f"tta: expected one of {', '.join(VIEWS)}, found {tta!r}")
         tiling = build_options(TilingOptions, tiling or {}, "tiling of a prediction")
         instances = build_options(InstanceOptions, instances or {}, "instances of a prediction")
+        particles = build_options(ParticleOptions, particles or {}, "particles of a prediction")
         precision = build_options(Precision, precision or {}, "precision of a prediction")
         networks = [TrainedNetwork.load(one, find_device(device), precision) for one in paths]
-        return cls(networks, tiling, tta, instances)
+        return cls(networks, tiling, tta, instances, particles)
+
+    @property
+    def kind(self) -> str:
+        """The task, or ``"particles"`` where the values are a mask and a map of centres."""
+        return kind_of(self.task, self.classes)
 
     def predict(self, image: np.ndarray) -> Prediction:
         """Predict one image.
@@ -167,7 +207,8 @@ class Predictor:
         for network in self.networks[1:]:
             total = total + network.scores(pixels, self.tiling, self.tta)
         scores = total / np.float32(len(self.networks))
-        return Prediction(scores, self.classes, self.task, self.instance_options)
+        options = self.instance_options, self.particle_options
+        return Prediction(scores, self.classes, self.task, *options)
 
     def predict_torch(self, batch: Tensor) -> Tensor:
         """Logits of a batch, without preprocessing, tiling and activation.

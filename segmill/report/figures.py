@@ -104,6 +104,7 @@ def _predictor(model: str, weights: dict, settings: Mapping) -> Predictor:
         predictor.tiling,
         predictor.tta,
         predictor.instance_options,
+        predictor.particle_options,
     )
 
 

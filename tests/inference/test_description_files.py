@@ -37,7 +37,7 @@ def folder(tmp_path):
 
 
 def test_every_output_of_notions(folder, notions_file, tmp_path):
-    table = predict_files(folder, notions_file, tmp_path / "out", outputs.OF_TASK["notions"])
+    table = predict_files(folder, notions_file, tmp_path / "out", outputs.OF_KIND["notions"])
     assert table["name"].tolist() == ["one", "two_p0000", "two_p0001"]
     assert "objects" not in table
     for name, seed in (("one", 1), ("two_p0001", 3)):

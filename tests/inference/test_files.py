@@ -7,7 +7,7 @@ import tifffile
 from segmill.errors import ConfigError, IntegrityError
 from segmill.inference import Predictor, outputs, predict_files
 
-ALL = outputs.OF_TASK["semantic"]
+ALL = outputs.OF_KIND["semantic"]
 
 
 def image(seed, shape=(20, 24), dtype=np.uint8):
