@@ -30,6 +30,8 @@ FILES = 64
 PER_FOLDER = 1000
 # Small shards, so that small images have as many of them as large ones.
 SHARD_MIB = 8
+# Threads of the writer make the peak of a part differ by a tenth from run to run.
+ROUNDS = 3
 
 
 def generate(folder: Path, clicks: int) -> None:
@@ -142,7 +144,9 @@ def report(folder: Path, clicks: int, parts: int) -> None:
         place = folder / f"log_{share}"
         generate(place, clicks // share)
         for stage, results in found.items():
-            results.append(in_a_process(stage, place, max(1, parts // share)))
+            rounds = ROUNDS if stage == "part" else 1
+            runs = [in_a_process(stage, place, max(1, parts // share)) for _ in range(rounds)]
+            results.append(sorted(runs, key=lambda run: run["peak_mib"])[rounds // 2])
             r = results[-1]
             line = f"{stage:<8}{clicks // share:>9}{r['rows']:>9}{r['seconds']:>8.1f}"
             line += f"{r['cpu']:>8.1f}{r['rows'] / r['seconds']:>9.0f}"
