@@ -9,8 +9,10 @@ import pandas as pd
 from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
 
 from segmill.augment.elastic import displacement
+from segmill.notions import unpack
 from segmill.random import generator
 from segmill.report.colouring import colour_indices, enlarge, enlargement, overlay, to_rgb
+from segmill.report.notion_colours import notion_colours, notion_overlay
 from segmill.report.panels import bare, shortened
 from segmill.report.style import (
     BLUE,
@@ -144,11 +146,11 @@ def _weights_by_class(semantic, weights, classes) -> pd.DataFrame:
 def contact_sheet(
     store, indices: Sequence[int], output: str | Path, columns: int = 6
 ) -> dict[str, Path]:
-    """Draw samples of a dataset with their objects outlined.
+    """Draw samples of a dataset with their objects or notions outlined.
 
     Parameters
     ----------
-    store : open store with `image`; `instances` are outlined where it has them
+    store : open store with `image`; `notions` or `instances` are outlined where it has them
     indices : the samples shown, in order
     output : path ending in ``.svg``; PNG and CSV (the store's table rows) beside it
     columns : images side by side
@@ -170,6 +172,10 @@ def contact_sheet(
 
 
 def _outlined(store, i: int, image: np.ndarray) -> np.ndarray:
+    if "notions" in store.fields:
+        names = store.attributes["notions"]
+        masks = unpack(store.notions(i), len(names))
+        return notion_overlay(image, masks, notion_colours(names), opacity=0.0, least_side=300)
     if "instances" not in store.fields:
         return to_rgb(image)
     labels = store.instances(i)

@@ -7,20 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb as colour_of
 from matplotlib.lines import Line2D
-from skimage.segmentation import find_boundaries
 
 from segmill.clicks import CLICK, NO_CLICK, most_likely_click
 from segmill.metrics.regions import iou
-from segmill.notions import FOREGROUND, unpack
-from segmill.report.colouring import enlarge, enlargement, to_rgb
+from segmill.notions import unpack
+from segmill.report.colouring import enlargement, to_rgb
+from segmill.report.notion_colours import LEAST_SIDE, notion_colours, notion_overlay
 from segmill.report.panels import grid_of_images, shortened
-from segmill.report.style import PALETTE, publication_style, save_figure
+from segmill.report.style import publication_style, save_figure
 from segmill.store import Store
 
-OPACITY = 0.25
-LEAST_SIDE = 480
 LEGEND_MM = 6.0
 
 
@@ -59,8 +56,7 @@ def notion_panels(
         and the prediction, pixels; IoU) are written beside it
     """
     headings = list(rows[0].masks)
-    shown = [k for k, name in enumerate(notions) if name != FOREGROUND]
-    colours = {k: PALETTE[place % len(PALETTE)] for place, k in enumerate(shown)}
+    colours = notion_colours(notions)
     with publication_style():
         shapes = [row.image.shape[:2] for row in rows]
         figure, axes = grid_of_images(shapes, 1 + len(headings), below_mm=LEGEND_MM)
@@ -72,38 +68,14 @@ def notion_panels(
                 _mark_click(ax, row.clicks.get(heading), row.image.shape[:2])
         for ax, heading in zip(axes[0], ["Image", *headings], strict=True):
             ax.set_title(heading, loc="center")
-        handles = [Line2D([], [], color=colours[k], lw=3, label=notions[k]) for k in shown]
+        handles = [
+            Line2D([], [], color=tuple(colour / 255), lw=3, label=notions[k])
+            for k, colour in colours.items()
+        ]
         if any(click for row in rows for click in row.clicks.values()):
             handles.append(Line2D([], [], color="k", marker="+", lw=0, label=CLICK))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
         return save_figure(figure, output, _records(rows, notions))
-
-
-def notion_overlay(
-    image: np.ndarray, masks: np.ndarray, colours: Mapping[int, str], opacity: float = OPACITY
-) -> np.ndarray:
-    """Masks filled transparently and outlined, later ones over earlier ones.
-
-    Parameters
-    ----------
-    image : (h, w) or (h, w, C)
-    masks : (h, w, K) bool
-    colours : channel -> matplotlib colour; channels without one are not drawn
-
-    Returns
-    -------
-    (h k, w k, 3) uint8 with a whole factor k, so that outlines are thin
-    """
-    factor = enlargement(image.shape[:2], LEAST_SIDE)
-    canvas = enlarge(to_rgb(image), factor).astype(np.float32)
-    enlarged = {k: enlarge(masks[:, :, k], factor) for k in colours}
-    for k, mask in enlarged.items():
-        paint = 255 * np.array(colour_of(colours[k]), np.float32)
-        canvas[mask] = (1 - opacity) * canvas[mask] + opacity * paint
-    for k, mask in enlarged.items():
-        rim = find_boundaries(mask, mode="inner")
-        canvas[rim] = 255 * np.array(colour_of(colours[k]), np.float32)
-    return np.rint(canvas).astype(np.uint8)
 
 
 def rows_of_stores(

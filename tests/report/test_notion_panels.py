@@ -6,7 +6,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from segmill.notions import pack
-from segmill.report.notion_panels import notion_overlay, notion_panels, rows_of_stores
+from segmill.report.notion_colours import notion_colours, notion_overlay
+from segmill.report.notion_panels import notion_panels, rows_of_stores
 from segmill.samples import Sample
 from segmill.store import FieldSpec, StorePlan, write_store
 
@@ -80,7 +81,13 @@ def test_an_overlay_paints_only_its_masks():
     image[0, 0], image[0, 1] = 0, 255
     masks = np.zeros((500, 500, 2), bool)
     masks[100:200, 100:200, 0] = True
-    drawn = notion_overlay(image, masks, {0: "#ff0000"}, opacity=1.0)
+    drawn = notion_overlay(image, masks, {0: (255, 0, 0)}, opacity=1.0)
     assert (drawn[100:200, 100:200] == (255, 0, 0)).all()
     outside = ~masks[..., 0]
     assert_array_equal(drawn[outside], notion_overlay(image, masks, {})[outside])
+
+
+def test_every_notion_but_the_foreground_has_a_colour_of_its_own():
+    colours = notion_colours(["crystal", "loop", "foreground", "pin"])
+    assert sorted(colours) == [0, 1, 3]
+    assert len({tuple(colour) for colour in colours.values()}) == 3
