@@ -199,6 +199,9 @@ def _indexed(
             problems.append(Problem(where, "a path in column movie or stills", "an empty cell"))
             continue
         path = root / str(given.get("movie", given.get("stills")))
+        if not path.is_relative_to(root):
+            problems.append(Problem(where, f"a path below {root}", str(path)))
+            continue
         stills: tuple[Path, ...] = ()
         if "movie" not in given:
             files = path.iterdir() if path.is_dir() else ()
@@ -225,12 +228,14 @@ def _alignment(
 ) -> Alignment:
     """The alignment of a movie or a folder of frames at `path`; `given` are cells of an index."""
     stem = path if stills else path.with_name(path.stem.removesuffix(rules.suffix))
-    name = str(given.get("name", stem.relative_to(root).as_posix()))
+    places = {"stem": stem, "folder": path.parent}
+    places = {key: place.relative_to(root).as_posix() for key, place in places.items()}
+    name = str(given.get("name", places["stem"]))
     files = {}
     for role in ROLES:
         template = str(given.get(role, getattr(rules, role)))
         if template:
-            files[role] = root / template.format(stem=stem, folder=path.parent)
+            files[role] = root / template.format(**places)
     found = re.search(rules.group, name) if rules.group else None
     return Alignment(
         name=name,

@@ -74,8 +74,7 @@ class IngestProducer:
         """The plan of a reader of rows; no object stands for a sample."""
         table = collect(reader)
         _refuse_reserved(name for name in table if name not in REQUIRED_COLUMNS)
-        splits = split_rows(table, self.config["split"], self.root)
-        table["split"] = pd.Categorical(splits, SPLITS)
+        table["split"] = split_rows(table, self.config["split"], self.root)
         order = [*REQUIRED_COLUMNS, *(name for name in table if name not in REQUIRED_COLUMNS)]
         table = table[order]
         pixel_size_um = self.config.get("pixel_size_um")

@@ -16,6 +16,7 @@ from PIL import Image
 from segmill.datasets import IngestProducer, reader_names, readers
 from segmill.store import open_store, write_store
 from tests.datasets.conftest import blobs, grey, problems_of, save
+from tests.datasets.movies import write_alignment
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "adding-a-dataset.md").read_text()
@@ -42,7 +43,7 @@ def ingest(name):
 def test_the_page_has_the_blocks_that_are_tested_here():
     assert set(CONFIGS) == {
         *("nuclei", "binary", "plates", "survey", "timelapse", "bbbc039_small", "fields"),
-        *("mounted", "clicks"),
+        *("mounted", "clicks", "alignments"),
     }
     assert set(BLOCKS) - {f"config/datasets/{name}.yaml" for name in CONFIGS} == {
         "segmill/datasets/readers/npz.py",
@@ -193,3 +194,18 @@ def test_a_new_format(place, monkeypatch):
     np.savez(raw / "s1_3.npz", image=grey())
     files = [Path(problem.file).name for problem in problems_of(CONFIGS["fields"], place)]
     assert files == ["s0_0.npz", "s1_2.npz", "s1_3.npz"]
+
+
+def test_movies(place):
+    for k in range(6):
+        folder = place / f"raw/alignments/mount{k // 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_alignment(folder / f"p{k}", frames=40)
+    store = ingest("alignments")
+    rows = store.table
+    assert rows["group"].unique().tolist() == ["mount0", "mount1", "mount2"]
+    assert len(rows) == 6 * 24
+    assert rows["rotating"].all()
+    turned = (rows["omega"] - 300 - 10 * rows["frame"] + 180) % 360 - 180
+    np.testing.assert_allclose(turned, 0, atol=1e-3)
+    assert store.shape("image") == (6 * 24, 16, 24, 3)

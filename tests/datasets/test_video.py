@@ -289,9 +289,9 @@ def test_faults_of_an_index_are_named(movies):
     assert problem.found == "omega"
     path.write_text("film\na.mp4\n")
     assert "movie or stills" in problems_of(config(movies, index="index.csv"), movies)[0].expected
-    path.write_text("movie,stills\n,\n,none\nday0/sample0_movie.mp4,\n")
+    path.write_text("movie,stills\n,\n,none\nday0/sample0_movie.mp4,\n/else/m.mp4,\n")
     found = problems_of(config(movies, index="index.csv", suffix="_movie"), movies)
-    assert [p.file for p in found] == [f"{path}:2", f"{path}:3"]
+    assert [p.file for p in found] == [f"{path}:{line}" for line in (2, 3, 5)]
     assert problems_of(config(movies, index="no.csv"), movies)[0].found == "no such file"
 
 
