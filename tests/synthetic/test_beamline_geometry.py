@@ -277,3 +277,12 @@ def test_shapes_outside_the_image_have_no_layer():
         Drop(far, (0.1, 0.1), np.array([0, 0, 1.0])),
     )
     assert [shape.layer(view) for shape in shapes] == [None] * 4
+
+
+def test_a_tape_is_even_however_it_widens():
+    points = np.stack([np.linspace(-20, 20, 9), np.linspace(-3, 3, 9) ** 2, np.zeros(9)], 1)
+    view = View(0.0, 1.0, 30.0, 30.0, (61, 61), np.zeros(3), Slab(1.3, 0, 0, 0))
+    layer = Fibres.along(points, np.linspace(4, 10, 9), flat=True).layer(view)
+    inside = cv2.distanceTransform(layer.mask.astype(np.uint8), cv2.DIST_L2, 5) > 4
+    assert inside.sum() > 100
+    np.testing.assert_allclose(layer.thickness[inside], 2.0, rtol=0.2)

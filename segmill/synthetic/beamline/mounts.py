@@ -161,7 +161,7 @@ def inclusions(
 def stem_path(rng: np.random.Generator, neck: np.ndarray, foot: np.ndarray) -> np.ndarray:
     """A bowed line (81, 3) from the loop to the pin."""
     share = np.linspace(0, 1, 81)[:, None]
-    bow = np.array([0, *rng.normal(0, 0.05, 2)])
+    bow = np.array([0, *rng.normal(0, 0.07, 2)]) * np.linalg.norm(foot - neck)
     return neck + (foot - neck) * share + np.sin(np.pi * share) * bow
 
 
@@ -177,7 +177,7 @@ def stem_parts(
         helix = fibre * np.stack([0 * phase, np.cos(phase), np.sin(phase)], 1)
         strands = [Fibres.along(path + sign * helix, fibre) for sign in (-1, 1)]
         return [Part(strand, fibre_material(False), ("stem",)) for strand in strands]
-    wide = max(2 * fibre, rng.uniform(0.03, 0.12))
+    wide = max(2 * fibre, min(rng.uniform(0.03, 0.12), 0.2 * np.linalg.norm(path[-1] - path[0])))
     radii = 1.5 * fibre + (wide - 1.5 * fibre) * share ** rng.uniform(0.7, 2)
     material = fibre_material(is_flat)
     if rng.random() < 0.3:
@@ -195,7 +195,7 @@ def pin_part(rng: np.random.Generator, tip: np.ndarray, glint: float) -> Part:
         tip + ring * radius - (chamfer * rng.uniform(0.5, 1.5), 0, 0),
         tip + ring * radius - (20, *rng.normal(0, 0.3, 2)),
     ]
-    material = Material(opacity=0.985, glint=glint)
+    material = Material(opacity=0.99, glint=glint)
     return Part(
         Polyhedron(np.concatenate(vertices)), material, ("pin",), hides=("stem", "capillary")
     )

@@ -77,7 +77,8 @@ def draw_scene(seed: int, index: int, options: BeamlineOptions) -> Scene:
     shape = (options.height, options.width)
     shape = shape[::-1] if is_vertical else shape
     kind = KINDS[_choose(rng, (options.blank, options.no_loop, options.capillary))]
-    beta, n = rng.uniform(-np.pi, np.pi), rng.uniform(*options.n_medium)
+    # Half a turn more would only swap the faces.
+    beta, n = rng.uniform(0, np.pi), rng.uniform(*options.n_medium)
     builder = _Builder(rng, options, beta, n)
     parts, centre, slab, clicked = getattr(builder, kind)()
     wanted = _place(rng, options, np.array(shape) * mm_per_px)
@@ -242,7 +243,7 @@ class _Builder:
         """Stem, pin, frost and ice of a loop."""
         rng, plane = self.rng, self.plane
         neck = plane.place(loop.neck, 0)[0]
-        length = rng.uniform(0.15, 1.2)
+        length = rng.uniform(0.1, 0.8)
         foot = neck + np.array([-length, *rng.normal(0, 0.06, 2)])
         stem = mounts.stem_path(rng, neck, foot - np.array([0.05, 0, 0]))
         parts = mounts.stem_parts(rng, stem, loop.fibre, loop.flat)

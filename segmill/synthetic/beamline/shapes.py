@@ -119,7 +119,7 @@ class Fibres:
     ----------
     starts, ends : (m, 3), mm
     radii : (m, 2) at start and end, mm; linear between
-    flat : as a tape whose thickness is even, instead of round
+    flat : as a tape of even thickness, half the least radius, instead of round
     bore : radius of a hole along the middle as a share of the radius
     in_medium : seen through the slab's face
     is_planar : lies in a plane; its depth then follows the place in the image
@@ -162,8 +162,9 @@ class Fibres:
         if window is None:
             return None
         squares = np.zeros((window[1] - window[0], window[3] - window[2]), np.float32)
+        tape = np.float32(radii.min() / 4 if self.flat else 0)
         for k in np.flatnonzero(seen):
-            _sweep(squares, window, starts[k], ends[k], radii[k], self.flat)
+            _sweep(squares, window, starts[k], ends[k], radii[k], tape)
         mask = squares > 0
         thickness = 2 * np.sqrt(squares)
         if self.bore:
@@ -184,8 +185,11 @@ def _plane_depth(points: np.ndarray, window: tuple[int, int, int, int]) -> np.nd
     return np.clip(depth, points[:, 2].min(), points[:, 2].max()).astype(np.float32)
 
 
-def _sweep(squares, window, start, end, radii, flat) -> None:
-    """Take one segment into the squared half thickness (h, w) of a window."""
+def _sweep(squares, window, start, end, radii, tape) -> None:
+    """Take one segment into the squared half thickness (h, w) of a window.
+
+    Lengths are in pixels; `tape` is half the thickness of a flat one, 0 for a round one.
+    """
     own = window_of(np.stack([start, end]), radii.max(), (window[1], window[3]))
     if own is None:
         return
@@ -210,9 +214,9 @@ def _sweep(squares, window, start, end, radii, flat) -> None:
         rows, columns = rows - place * step[1], columns - place * step[0]
         radius = radius + place * np.float32(radii[1] - radii[0])
     square = radius * radius - (rows * rows + columns * columns)
-    if flat:
-        # Even across most of the width: 1 - rho^8, a quarter as thick as wide.
-        square = (1 - np.minimum((1 - square / (radius * radius)), 1) ** 4) * radius**2 / 16
+    if tape:
+        # Even across most of the width: 1 - rho^8.
+        square = (1 - np.minimum(1 - square / (radius * radius), 1) ** 4) * tape**2
     part = squares[own[0] - window[0] : own[1] - window[0], own[2] - window[2] : own[3] - window[2]]
     np.maximum(part, square, out=part)
 

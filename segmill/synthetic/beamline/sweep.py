@@ -63,7 +63,7 @@ def beamline_sweep(seed: int, index: int = 0, **options) -> list[Sample]:
           lies ``x cos(omega) + y sin(omega)`` across the axis; NaN where there is nothing
         - ``slab_n``, ``slab_front_mm``, ``slab_back_mm``, ``slab_beta`` (deg) : refractive index
           of the medium, depths of the point below its faces (0 in no medium), and the angle at
-          which the front face looks at the camera. The point appears at
+          which the front face looks at the camera, 0 to 180. The point appears at
           ``axis_px + (x cos(omega) + y sin(omega) - shift) / mm_per_px`` with the shift of
           :func:`~segmill.synthetic.beamline.geometry.slab_shift`
 

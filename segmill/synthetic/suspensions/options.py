@@ -1,0 +1,96 @@
+"""Options of synthetic images of dense suspensions."""
+
+from dataclasses import dataclass, fields
+
+from segmill.options import option
+
+SIDES = ("top", "bottom", "left", "right")
+
+
+@dataclass(frozen=True)
+class SuspensionOptions:
+    """Spheres in a dyed liquid, the sheet of light that cuts them, and the camera.
+
+    Lengths are in pixels of the image. An option that is a pair is [least, largest]: every image
+    draws its own value between them.
+
+    Attributes
+    ----------
+    height, width : of the image
+    radius : pair; mean radius of the spheres of an image
+    radius_spread : pair; standard deviation of the radius within an image over its mean
+    volume_fraction : pair; volume of the spheres over that of the suspension. Their number is
+        Poisson around it
+    gap : least distance between the surfaces of two spheres
+    clumping : pair; relative standard deviation of the local density over a few diameters
+    sheet : pair; standard deviation of the sheet of light across its plane, over the mean radius
+    sheet_growth : pair; relative growth of that by scattering over 1000 pixels of path
+    light_from : sides that the light may come from: top, bottom, left, right
+    upstream : pair; pixels of suspension that the light has crossed before the image
+    stripes : pair; refractive index of the spheres less that of the liquid, over the liquid's.
+        Spheres deflect the light, which makes stripes behind them; the sign matters
+    stripe_width : standard deviation that the finite width of the light source gives a stripe
+    attenuation : pair; light lost over 1000 pixels inside spheres, as the exponent of a decay
+    fronts : share of the images that hold a liquid without particles beyond a wavy front
+    walls : share of the images that show the wall of the channel, at each side along the light
+    waviness : largest amplitude of fronts (times 10) and walls
+    background : pair; grey level of the liquid in focus where it is brightest
+    haze : pair; grey level inside the particles over that of the liquid around them
+    unevenness : pair; relative loss of light from the brightest to the darkest place
+    out_of_focus : pair; light that a particle far in front of the sheet takes, as a share
+    specks : pair; bright grains and bubbles in a million pixels
+    blur : pair; standard deviation of the point spread function
+    gain : pair; grey levels per photoelectron
+    read_noise : pair; standard deviation in grey levels
+    dead_pixels : pair; pixels without signal in a million
+    annotated_depth : a pixel belongs to the particle that dims it, in focus and alone, by at least
+        this share of the dimming deep inside a particle. Particles that nowhere do are not
+        annotated
+    annotated_radius : nor are particles whose annotated disc is smaller
+    """
+
+    height: int = option(512, 32, 8192)
+    width: int = option(512, 32, 8192)
+    radius: tuple[float, ...] = option((7.5, 14.0), 2, 200)
+    radius_spread: tuple[float, ...] = option((0.03, 0.12), 0, 0.3)
+    volume_fraction: tuple[float, ...] = option((0.12, 0.45), 0, 0.55)
+    gap: float = option(0.0, 0, 100)
+    clumping: tuple[float, ...] = option((0.0, 0.5), 0, 2)
+    sheet: tuple[float, ...] = option((0.2, 0.5), 0.01, 3)
+    sheet_growth: tuple[float, ...] = option((0.0, 0.7), 0, 5)
+    light_from: tuple[str, ...] = option(("top", "bottom"), choices=SIDES)
+    upstream: tuple[float, ...] = option((0.0, 300.0), 0, 5000)
+    stripes: tuple[float, ...] = option((-0.006, 0.006), -0.1, 0.1)
+    stripe_width: float = option(1.0, 0, 20)
+    attenuation: tuple[float, ...] = option((0.0, 0.6), 0, 20)
+    fronts: float = option(0.25, 0, 1)
+    walls: float = option(0.25, 0, 1)
+    waviness: float = option(4.0, 0, 100)
+    background: tuple[float, ...] = option((35.0, 120.0), 1, 255)
+    haze: tuple[float, ...] = option((0.35, 0.55), 0, 1)
+    unevenness: tuple[float, ...] = option((0.1, 0.4), 0, 1)
+    out_of_focus: tuple[float, ...] = option((0.02, 0.12), 0, 1)
+    specks: tuple[float, ...] = option((0.0, 80.0), 0, 10000)
+    blur: tuple[float, ...] = option((1.2, 3.0), 0.3, 20)
+    gain: tuple[float, ...] = option((0.08, 0.25), 0.001, 20)
+    read_noise: tuple[float, ...] = option((2.5, 5.0), 0, 50)
+    dead_pixels: tuple[float, ...] = option((0.0, 40.0), 0, 10000)
+    annotated_depth: float = option(0.5, 0.05, 0.95)
+    annotated_radius: float = option(1.5, 0, 100)
+
+    def conflicts(self) -> list[str]:
+        """What contradicts itself."""
+        offences = [
+            f"{name}: expected [least, largest], found {list(value)}"
+            for name in pairs()
+            if len(value := getattr(self, name)) != 2 or value[0] > value[1]
+        ]
+        if not self.light_from:
+            offences.append("light_from: expected at least one side, found none")
+        return offences
+
+
+def pairs() -> list[str]:
+    """Names of the options that give a range to draw from."""
+    numbers = tuple[float, ...]
+    return [field.name for field in fields(SuspensionOptions) if field.type == numbers]
