@@ -31,14 +31,19 @@ class _Kind:
     derive: Callable[..., np.ndarray]
 
 
+# Of derived targets, in memory and in stores: three digits are more than a network learns.
+DTYPE = np.float16
 KINDS = {
     "particles": _Kind(PARTICLE_TARGETS, ParticleTargetOptions, particle_targets),
 }
 
 
-def check_target(spec: Mapping) -> None:
-    """Raise ConfigError unless :func:`derive_target` can follow `spec`; all offences at once."""
-    _read(spec)
+def check_target(spec: Mapping, where: str = "derived.target") -> None:
+    """Raise ConfigError unless :func:`derive_target` can follow `spec`; all offences at once.
+
+    `where` says in the message where the spec stands.
+    """
+    _read(spec, where)
 
 
 def target_names(spec: Mapping) -> tuple[str, ...]:
@@ -57,7 +62,7 @@ def derive_target(instances: np.ndarray, spec: Mapping) -> np.ndarray:
 
     Returns
     -------
-    (h, w, K) float32, K channels as :func:`target_names` names them
+    (h, w, K) float16, K channels as :func:`target_names` names them
 
     Raises
     ------
@@ -65,13 +70,13 @@ def derive_target(instances: np.ndarray, spec: Mapping) -> np.ndarray:
         if `spec` names another kind or has an illegal value.
     """
     kind, options = _read(spec)
-    return kind.derive(instances, **vars(options))
+    return kind.derive(instances, **vars(options)).astype(DTYPE)
 
 
-def _read(spec: Mapping):
+def _read(spec: Mapping, where: str = "derived.target"):
     """The kind of a spec and its checked options."""
     name = spec.get("kind") if isinstance(spec, Mapping) else spec
     if not isinstance(name, str) or name not in KINDS:
-        raise ConfigError(f"derived.target: expected kind {' or '.join(KINDS)}, found {name!r}")
+        raise ConfigError(f"{where}: expected kind {' or '.join(KINDS)}, found {name!r}")
     values = {key: value for key, value in spec.items() if key != "kind"}
-    return KINDS[name], build_options(KINDS[name].options, values, f"derived.target, kind {name}")
+    return KINDS[name], build_options(KINDS[name].options, values, f"{where} of kind {name}")

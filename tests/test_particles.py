@@ -76,7 +76,9 @@ def test_an_illegal_width_is_named(sigma):
 def test_specs_are_followed_or_refused_by_name():
     instances = np.array([[0, 1, 1], [2, 2, 0]])
     spec = {"kind": "particles", "sigma": 1.5}
-    np.testing.assert_array_equal(derive_target(instances, spec), particle_targets(instances, 1.5))
+    expected = particle_targets(instances, 1.5).astype(np.float16)
+    np.testing.assert_array_equal(derive_target(instances, spec), expected)
+    assert derive_target(instances, spec).dtype == np.float16
     assert target_names({"kind": "particles"}) == TARGETS == ("mask", "centre")
     for wrong, message in (
         ({"kind": "cells"}, "expected kind particles, found 'cells'"),

@@ -18,6 +18,7 @@ from segmill.random import generator
 from segmill.samples import LAYOUT, Sample
 from segmill.store import FieldSpec, Store, StorePlan
 from segmill.store.plan import SHARD_MIB
+from segmill.targets import DTYPE, derive_target, target_names
 
 TRAIN = "train"
 # A crop without any annotated pixel is drawn again, this often, before the sample is given up.
@@ -47,7 +48,8 @@ class AugmentProducer:
     Raises
     ------
     ConfigError
-        if a level does not exist, the split is empty, or backgrounds are to be swapped but are not
+        if a level does not exist, the split is empty, a target is to be made of instances that the
+        store does not have, or backgrounds are to be swapped but are not
         there or the store lacks the notion that tells the sample from its background.
     IntegrityError
         naming every image of a background without a zoom in its name.
@@ -79,7 +81,13 @@ class AugmentProducer:
         if not len(self._sources):
             counts = store.table["split"].value_counts().to_dict()
             raise ConfigError(f"{store.path} has no sample of split {split!r}, it has {counts}")
-        self._derived = store.attributes.get("derived") or {}
+        self._derived = dict(store.attributes.get("derived") or {})
+        if recipe.target is not None:
+            self._derived["target"] = dict(recipe.target)
+        if "target" in self._derived and "instances" not in store.fields:
+            raise ConfigError(
+                f"{store.path}: expected instances to make the target of, found {store.fields}"
+            )
         self._columns = SourceColumns(store)
         self._backgrounds = None
         if split == TRAIN and any(recipe.levels[i].background > 0 for i in self.levels):
@@ -93,6 +101,10 @@ class AugmentProducer:
         sizes = [self._size(source, tile) for source, tile, _, _ in self._rows]
         height, width = np.max(sizes, axis=0).tolist()
         attributes = {k: self.store.attributes[k] for k in _COPIED if k in self.store.attributes}
+        if self._derived:
+            attributes["derived"] = self._derived
+        if "target" in self._derived:
+            attributes["targets"] = list(target_names(self._derived["target"]))
         attributes["preprocessing"] = self.recipe.preprocessing.to_dict()
         attributes["config"] = {
             "stage": "augment",
@@ -126,6 +138,8 @@ class AugmentProducer:
         if self.split != TRAIN:
             box = self._evaluation_boxes(prepared.sample.shape)[tile]
             crop = _cut(prepared.sample, box)
+            if "target" in self._derived:
+                crop.target = derive_target(crop.instances, self._derived["target"])
             crop.notes.update(cut_click(self._click(source, prepared), box))
             return self._noted(crop, Variation(), box, source)
         level = self.recipe.levels[level]
@@ -259,6 +273,9 @@ class AugmentProducer:
                 channels = self.recipe.preprocessing.output_channels(channels)
             if name != "scores":
                 fields[name] = FieldSpec(self.store.dtype(name).name, channels)
+        if "target" in self._derived:
+            channels = len(target_names(self._derived["target"]))
+            fields["target"] = FieldSpec(np.dtype(DTYPE).name, channels)
         if self.split == TRAIN and self.recipe.outside == "ignore":
             fields["ignore"] = FieldSpec("bool")
         return fields

@@ -57,14 +57,14 @@ class Prepared:
 def prepare(sample: Sample, preprocessing: Preprocessing, derived: Mapping) -> Prepared:
     """Preprocess the image, bring the labels into its frame, derive anew what is derived.
 
-    Scores are left out.
+    Scores are left out, and so is a target that follows from the instances: it is made of a crop's.
     """
     moved = {"image": preprocessing.apply(sample.image)}
     for name in ("semantic", "instances", "notions", "ignore"):
         labels = getattr(sample, name)
         if labels is not None:
             moved[name] = preprocessing.apply_labels(labels)
-    if sample.target is not None:
+    if sample.target is not None and "target" not in derived:
         target = _resized_field(sample.target.astype(np.float32), preprocessing)
         moved["target"] = target.astype(sample.target.dtype)
     if "instances" in moved and "semantic" in derived:

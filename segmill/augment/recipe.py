@@ -8,6 +8,7 @@ from segmill.augment.geometry import INTERPOLATIONS
 from segmill.augment.reading import KeyReader, Range, is_integer
 from segmill.errors import ConfigError
 from segmill.preprocess import Preprocessing
+from segmill.targets import check_target
 
 ROTATIONS = ("none", "quarter")
 OUTSIDE = ("reflect", "ignore")
@@ -76,6 +77,8 @@ class Recipe:
         ``"whole"``, ``"tiles"`` that cover the image, or one ``"centre"`` crop
     preprocessing : what is done to each whole image first
     backgrounds : where other backgrounds come from; None where no level swaps them
+    target : regression target that is made of the instances of each crop, see
+        :func:`segmill.targets.derive_target`; None: the store's own, if it has one
     config : the recipe as it was written, for the record
     """
 
@@ -88,6 +91,7 @@ class Recipe:
     evaluation: str = "whole"
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     backgrounds: BackgroundOptions | None = None
+    target: Mapping | None = None
     config: Mapping = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -133,6 +137,7 @@ def _recipe(reader: KeyReader) -> Recipe:
         evaluation=_evaluation(reader, size, tiles),
         preprocessing=_preprocessing(reader),
         backgrounds=read_backgrounds(reader),
+        target=_target(reader),
         config=written,
     )
     _check_backgrounds(reader, recipe)
@@ -140,7 +145,7 @@ def _recipe(reader: KeyReader) -> Recipe:
         reader.wrong("foreground", "0 where size is whole: there are no crops to place", size)
     reader.finish(
         "backgrounds copies description evaluation foreground interpolation levels outside "
-        "preprocessing size tiles"
+        "preprocessing size target tiles"
     )
     return recipe
 
@@ -231,6 +236,16 @@ def _evaluation(reader: KeyReader, size: str | tuple[int, int], tiles: int) -> s
     if mode == "tiles" and size == "whole" and tiles == 1:
         nested.wrong("mode", "whole where there are neither tiles nor a size", mode)
     return mode
+
+
+def _target(reader: KeyReader) -> Mapping | None:
+    spec = reader.take("target", None)
+    try:
+        if spec is not None:
+            check_target(spec, "target")
+    except ConfigError as error:
+        reader.offences.append(str(error))
+    return spec
 
 
 def _preprocessing(reader: KeyReader) -> Preprocessing:

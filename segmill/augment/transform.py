@@ -30,6 +30,7 @@ from segmill.augment.recipe import Level
 from segmill.augment.transmission import Scene
 from segmill.labels import derive
 from segmill.samples import Sample
+from segmill.targets import derive_target
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def apply(
     outside : ``"reflect"``, or ``"ignore"`` to mark what lies beyond the image as not annotated
     derived : ``{"semantic": spec}`` where the semantic labels follow from the instances
         (see :func:`segmill.labels.derive`); they are then derived anew, so that a border is never
-        resampled. Objects are followed a border's width beyond the crop for this.
+        resampled. Objects are followed a border's width beyond the crop for this. ``{"target":
+        spec}`` likewise (see :func:`segmill.targets.derive_target`), of what is in the crop
     scene : another background for the image, in the frame of `sample`; None keeps its own
     click : (row, column) in `sample`, NaN where there is none; its place in the crop becomes the
         notes ``click_row`` and ``click_column``, NaN where it is not in view
@@ -137,7 +139,8 @@ def apply(
     -------
     Sample of (height, width) pixels
     """
-    spec = (derived or {}).get("semantic") if sample.instances is not None else None
+    derived = (derived or {}) if sample.instances is not None else {}
+    spec = derived.get("semantic")
     margin = math.ceil(spec.get("width", 2)) if spec else 0
     wide, matrix = _coordinates(variation, box, margin, rng)
     trim = np.s_[margin : margin + box[2], margin : margin + box[3]]
@@ -153,7 +156,7 @@ def apply(
         image = to_grey(image)
     image = change_greys(image, variation.brightness, variation.contrast, variation.gamma)
     moved = {"image": image}
-    if sample.target is not None:
+    if sample.target is not None and "target" not in derived:
         target = warp_field(sample.target.astype(np.float32), coordinates, interpolation)
         moved["target"] = target.astype(sample.target.dtype)
     for name in ("semantic", "notions", "ignore"):
@@ -171,6 +174,8 @@ def apply(
         moved["instances"] = np.ascontiguousarray(instances[trim])
         if spec:
             moved["semantic"] = np.ascontiguousarray(derive(instances, spec)[trim])
+        if "target" in derived:
+            moved["target"] = derive_target(moved["instances"], derived["target"])
     notes = {} if click is None else _moved_click(click, coordinates, matrix, variation.quarter)
     return Sample(**moved, notes=notes)
 

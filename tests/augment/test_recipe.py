@@ -11,6 +11,7 @@ from segmill.augment.background_options import BackgroundOptions, GeneratedOptio
 from segmill.config import merge
 from segmill.errors import ConfigError
 from segmill.preprocess import Preprocessing
+from segmill.targets import KINDS, ParticleTargetOptions
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "workflow/schemas/recipe.schema.json").read_text())
@@ -29,6 +30,7 @@ FULL = {
                      "dust": [1, 2], "noise": 0.02},
         "notion": "sample", "feather": 1.5, "degree": 2, "flip": 0.1, "brightness": [0.5, 2],
     },
+    "target": {"kind": "particles", "sigma": 1.5},
     "levels": [
         {"name": "easy"},
         {
@@ -73,6 +75,7 @@ def test_every_key_is_read():
             generate=GeneratedOptions(3, (0.4, 0.5), (0, 0.1), (0, 0.2), (1, 2), 0.02),
             zoom="zoom", notion="sample", feather=1.5, degree=2, flip=0.1, brightness=(0.5, 2),
         ),
+        target={"kind": "particles", "sigma": 1.5},
     )  # fmt: skip
 
 
@@ -85,6 +88,9 @@ def test_the_schema_knows_the_same_keys_and_defaults():
     for key in ("size", "tiles", "interpolation", "outside"):
         assert SCHEMA["properties"][key]["default"] == getattr(plain, key)
     assert plain.levels == (Level("a"),)
+    target = SCHEMA["properties"]["target"]["properties"]
+    assert tuple(target["kind"]["enum"]) == tuple(KINDS)
+    assert target["sigma"]["default"] == ParticleTargetOptions().sigma
     backgrounds = SCHEMA["properties"]["backgrounds"]["properties"]
     generated = backgrounds["generate"]["properties"]
     assert set(backgrounds) == set(FULL["backgrounds"]) | {"path", "dataset", "zoom"}
