@@ -17,7 +17,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from segmill.alignment.harmonic import check_coverage, fit_circle
 from segmill.alignment.least_squares import FitError, LinearFit, checked_track, solve
@@ -123,14 +122,14 @@ def centre_3d(
         raise FitError(f"model: expected one of {', '.join(MODELS)}, found {model!r}")
     if mm_per_px is not None and not 0 < mm_per_px < math.inf:
         raise FitError(f"mm_per_px: expected a size above 0, found {mm_per_px}")
+    if model == "slab" and axis_position is not None:
+        raise FitError("model slab finds the axis itself: leave axis_position out")
     omega, across, given = checked_track(omega, across, weights)
     _, along, given_along = checked_track(omega, along, weights)
     slab = fit_slab(omega, across, n, given, robust) if model == "slab" else None
     if slab is not None:
         covariance, residuals = slab.covariance, slab.residuals
         axis, place = slab.c, _polar_point(slab)
-        if axis_position is not None:
-            raise FitError("model slab finds the axis itself: leave axis_position out")
     elif axis_position is None:
         circle = fit_circle(omega, across, given, robust)
         covariance, residuals = circle.covariance, circle.residuals
@@ -158,11 +157,6 @@ def centre_3d(
         along_target=along_target,
         slab=slab,
     )
-
-
-def interval_factor(level: float, dof: int) -> float:
-    """Half width of a confidence interval in standard uncertainties, by Student's t."""
-    return float(stats.t.ppf((1 + level) / 2, dof))
 
 
 def _polar_point(fit) -> tuple[float, float]:

@@ -8,17 +8,15 @@ from scipy import stats
 
 from segmill.alignment.harmonic import UNKNOWN_ANGLE, check_coverage, fit_circle, polar
 from segmill.alignment.least_squares import FitError, checked_track, outliers
-from segmill.alignment.slab_model import N_BOUNDS, slab_shift
+from segmill.alignment.slab_model import N_BOUNDS, slab_columns, slab_shift
+from segmill.alignment.slab_posterior import posterior_covariance, rivals
 from segmill.alignment.slab_search import (
-    LEAST_LOG_LIKELIHOOD,
     LINEAR,
-    POSTERIOR_NODES,
     Minima,
     Projected,
     Track,
     chosen,
-    log_likelihood,
-    n_nodes,
+    descended,
     project,
     search,
 )
@@ -29,6 +27,7 @@ LEAST_COVERAGE = math.radians(200)
 SIGNIFICANCE = 0.01
 LEAST_ABSOLUTE_STEPS, TRIM_STEPS = 4, 8
 POLISH_STEPS = 8
+UNSEEN = "slab: at no direction are both faces seen in at least 2 frames"
 # Order of the values that a posterior sample holds.
 NAMES = ("c", "a", "b", "front", "back", "beta", "n")
 
@@ -147,8 +146,8 @@ def fit_slab(
     best = np.concatenate([solved.linear[0], beta, index])
     free = LINEAR + (1 if n_range[0] == n_range[1] else 2)
     variance = float(solved.squares[0]) / (track.count - free)
-    covariance = _covariance(track, minima, n_range, best, variance)
-    return _result(omega, y, track, best, covariance, p_value, _rivals(track, minima))
+    covariance = posterior_covariance(track, minima, n_range, best, variance)
+    return _result(omega, y, track, best, covariance, p_value, rivals(track, minima))
 
 
 def _n_range(n: float | tuple[float, float] | None) -> tuple[float, float]:
@@ -171,7 +170,7 @@ def _check(track: Track) -> None:
 def _without_outliers(track: Track, n_range: tuple[float, float]) -> Track:
     """The track with the weight 0 for outliers, found from least absolute residuals on."""
     used, root = track.root > 0, track.root
-    middle = (float(np.mean(n_range)),) * 2
+    middle = float(np.mean(n_range))
     current = track
     for _ in range(LEAST_ABSOLUTE_STEPS):
         residuals = _best_residuals(current, track, middle)
@@ -189,14 +188,22 @@ def _without_outliers(track: Track, n_range: tuple[float, float]) -> Track:
     return current
 
 
-def _best_residuals(current: Track, whole: Track, n_range: tuple[float, float]) -> np.ndarray:
-    """Weighted residuals (N,) of the whole track from the best fit to the current one."""
-    minima = search(current, n_range)
-    k = int(np.argmin(minima.solved.squares))
-    c, a, b, front, back = minima.solved.linear[k]
-    omega = whole.omega
-    shift = slab_shift(omega - minima.beta[k], front, back, float(minima.n[k]))
-    return (whole.y - (c + a * np.cos(omega) + b * np.sin(omega) - shift)) * whole.root
+def _best_residuals(current: Track, whole: Track, n: float) -> np.ndarray:
+    """Weighted residuals (N,) of the whole track from the fit to the current one.
+
+    Of all minima the one of least absolute residuals: a wrong direction may explain outliers and
+    have the least squares.
+    """
+    beta, solved = descended(current, n)
+    legal = np.isfinite(solved.squares)
+    if not legal.any():
+        raise FitError(UNSEEN)
+    omega, beta, linear = whole.omega, beta[legal], solved.linear[legal]
+    columns, _, _ = slab_columns(omega - beta[:, None], n)
+    circle = linear[:, :3] @ np.stack([np.ones_like(omega), np.cos(omega), np.sin(omega)])
+    model = circle + (columns @ linear[:, 3:, None])[..., 0]
+    residuals = (whole.y - model) * whole.root
+    return residuals[np.argmin(np.abs(residuals).sum(axis=1))]
 
 
 def _polished(
@@ -206,7 +213,7 @@ def _polished(
     k = [int(np.argmin(minima.solved.squares))]
     beta, n = minima.beta[k], minima.n[k]
     if not np.isfinite(minima.solved.squares[k[0]]):
-        raise FitError("slab: at no direction are both faces seen in at least 2 frames")
+        raise FitError(UNSEEN)
     best = project(track, beta, n)
     for _ in range(POLISH_STEPS if n_range[0] < n_range[1] else 0):
         step = np.linalg.lstsq(best.slopes[0], best.residuals[0], rcond=1e-10)[0]
@@ -237,56 +244,7 @@ def _p_value(track: Track, squares: float) -> float:
     return min(1.0, float(stats.f.sf(statistic, 3, dof)) * track.count)
 
 
-def _covariance(
-    track: Track, minima: Minima, n_range: tuple[float, float], best: np.ndarray, variance: float
-) -> np.ndarray:
-    """(7, 7) mean squared deviation of the true values from the fitted ones.
-
-    Sums over nodes in beta around every likely minimum, at every node of n: the covariance of the
-    linear parameters there plus the square of the node's distance from the fitted values.
-    """
-    log = log_likelihood(minima.solved.squares, track.count)
-    keep = np.flatnonzero(log > log.max() - LEAST_LOG_LIKELIHOOD)
-    curvature = np.sum(minima.solved.slopes[keep, :, 0] ** 2, axis=1)
-    spread = np.sqrt(variance / np.maximum(curvature, 1e-300))
-    low = np.maximum(minima.low[keep], minima.beta[keep] - 5 * spread)
-    high = np.minimum(minima.high[keep], minima.beta[keep] + 5 * spread)
-    places = (np.arange(POSTERIOR_NODES) + 0.5) / POSTERIOR_NODES
-    beta = (low[:, None] + places * (high - low)[:, None]).ravel()
-    n = np.repeat(minima.n[keep], POSTERIOR_NODES)
-    width = np.repeat(high - low, POSTERIOR_NODES)
-    nodes, node_weights = n_nodes(n_range)
-    prior = node_weights[np.argmin(np.abs(n[:, None] - nodes), axis=1)]
-    solved = project(track, beta, n)
-    volume = np.abs(np.linalg.det(solved.inverse))
-    log = log_likelihood(solved.squares, track.count)
-    share = np.exp(log - log.max()) * volume * width * prior
-    share /= share.sum()
-    away = _deviations(solved.linear, beta, n, best)
-    covariance = np.einsum("m,mi,mj->ij", share, away, away)
-    linear = np.einsum("m,mij,mkj->ik", share, solved.inverse, solved.inverse)
-    covariance[:LINEAR, :LINEAR] += variance * linear
-    return covariance
-
-
-def _deviations(linear, beta, n, best) -> np.ndarray:
-    """(M, 7) nodes minus fitted values, each slab written with the nearer of its two normals."""
-    turn = beta - best[5]
-    halves = np.round(turn / math.pi)
-    swapped = halves % 2 == 1
-    depths = np.where(swapped[:, None], linear[:, :2:-1], linear[:, 3:])
-    values = np.column_stack([linear[:, :3], depths, beta - halves * math.pi, n])
-    return values - best
-
-
-def _rivals(track: Track, minima: Minima) -> int:
-    """Number of minima over beta that are nearly as likely as the best one."""
-    log = log_likelihood(minima.solved.squares, track.count)
-    near = log > log.max() - 3
-    return int(np.unique(np.round(minima.low[near], 9)).size)
-
-
-def _result(omega, y, track, best, covariance, p_value, rivals) -> SlabFit:
+def _result(omega, y, track, best, covariance, p_value, minima) -> SlabFit:
     c, a, b, front, back, beta, n = (float(v) for v in best)
     r, alpha, sigma_r, sigma_alpha = polar(a, b, covariance[1:3, 1:3])
     sigma = np.sqrt(np.diag(covariance))
@@ -324,5 +282,5 @@ def _result(omega, y, track, best, covariance, p_value, rivals) -> SlabFit:
         inliers=inliers,
         rms=float(np.sqrt(np.mean(residuals[inliers] ** 2))),
         p_value=p_value,
-        minima=rivals,
+        minima=minima,
     )

@@ -16,7 +16,6 @@ LINEAR = 5
 START_SPACING = np.radians(6.0)
 NEWTON_STEPS = 6
 N_NODES = 5
-POSTERIOR_NODES = 13
 # Minima whose likelihood is smaller than the best one's by e^-15 are no rivals.
 LEAST_LOG_LIKELIHOOD = 15.0
 MIN_FRAMES_PER_FACE = 2
@@ -129,6 +128,12 @@ def chosen(old: Projected, new: Projected, better: np.ndarray) -> Projected:
     return Projected(*picked)
 
 
+def descended(track: Track, n: float) -> tuple[np.ndarray, Projected]:
+    """Best beta (K,) of every cell at one n, and the solutions there."""
+    low, high = cells(track.omega[track.root > 0])
+    return descend(track, (low + high) / 2, np.full(low.shape, n), low, high)
+
+
 @dataclass(frozen=True)
 class Minima:
     """The likely minima: `beta`, `n`, `low`, `high` (M,), and their solutions."""
@@ -147,7 +152,7 @@ def search(track: Track, n_range: tuple[float, float]) -> Minima:
     """
     low, high = cells(track.omega[track.root > 0])
     middle = np.full(low.shape, np.mean(n_range))
-    beta, found = descend(track, (low + high) / 2, middle, low, high)
+    beta, found = descended(track, middle[0])
     # A range of n of 0.04 changes the likelihood little: rivals at its middle are rivals.
     rivals = log_likelihood(found.squares, track.count)
     keep = rivals > rivals.max() - 2 * LEAST_LOG_LIKELIHOOD
