@@ -90,6 +90,8 @@ def train(
         processes.check(config.batch_size)
         check_data(config, train_store, validation_store)
         samples = chosen_samples(train_store, config.fraction, config.seed)
+        groups = train_store.table["group"].iloc[samples].nunique()
+        log.info("%d training samples of %d groups", len(samples), groups)
         mean, std = measure_statistics(train_store, samples, threads)
         weights = notion_weights(config, train_store, samples, threads)
         train_maker, validation_maker = (

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from segmill.progress import log
 from segmill.random import generator
 from segmill.store import Store
 
@@ -32,13 +31,4 @@ def chosen_samples(store: Store, fraction: float, seed: int) -> np.ndarray:
     # Rounded first: a third of 3 groups is 1, whatever the last bit of the product.
     count = max(1, int(np.ceil(round(fraction * len(names), 6))))
     kept = names[np.argsort(numbers, kind="stable")[:count]]
-    samples = np.flatnonzero(np.isin(groups, kept))
-    log.info(
-        "a share of %g: %d of %d groups, %d of %d samples",
-        fraction,
-        count,
-        len(names),
-        len(samples),
-        len(groups),
-    )
-    return samples
+    return np.flatnonzero(np.isin(groups, kept))

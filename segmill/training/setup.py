@@ -21,6 +21,7 @@ from segmill.training.checkpoint import differences
 from segmill.training.config import TrainingConfig
 from segmill.training.metrics import task_of
 from segmill.training.notion_weights import balanced_weights, count_notions
+from segmill.training.selection import chosen_samples
 from segmill.training.settings import FREE
 from segmill.training.stream import levels_of
 
@@ -115,7 +116,8 @@ def _size_multiple(config: TrainingConfig) -> int:
 
 
 def _level_offences(config: TrainingConfig, train: Store) -> Iterator[str]:
-    levels = set(levels_of(train).tolist())
+    samples = chosen_samples(train, config.fraction, config.seed)
+    levels = set(levels_of(train)[samples].tolist())
     if config.curriculum and 0 not in levels:
         yield f"{train.path}: a curriculum starts with level 0, found levels {sorted(levels)}"
     if config.curriculum and levels == {0}:

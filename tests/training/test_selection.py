@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segmill.errors import ConfigError
+from segmill.training import TrainingConfig
 from segmill.training.selection import chosen_samples
+from segmill.training.setup import check_data
+from tests.training.shards import block, shards
 
 
 class Named:
@@ -57,3 +61,19 @@ def test_another_family_changes_nothing_in_the_order_of_the_others():
     """7 and 8 families: the half of either is 4, and at most one of them is new."""
     before, after = families(0.5, 1), families(0.5, 1, [*GROUPS, "new"])
     assert len(before & after) >= 3
+
+
+def test_a_share_without_the_samples_that_a_curriculum_starts_with_is_refused(tmp_path):
+    """Level 0 is that of one group of seven: some draws of a seventh have it, others do not."""
+    stores = shards(tmp_path, levels=[0, 1, 1, 1, 1, 1, 1])
+    refused = []
+    for seed in range(8):
+        config = TrainingConfig.from_dict(block(fraction=1 / 7, curriculum={}, seed=seed))
+        with_start = 0 in chosen_samples(stores[0], 1 / 7, seed)
+        refused.append(not with_start)
+        if with_start:
+            check_data(config, *stores)
+            continue
+        with pytest.raises(ConfigError, match=r"a curriculum starts with level 0, found .* \[1\]"):
+            check_data(config, *stores)
+    assert any(refused)
