@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from segmill.methods import EXPERIMENT, parse_method
-from segmill.metrics import summarise
+from segmill.metrics import bootstrap_median, summarise
 
 COLUMNS = ("metric", "value", "low", "high", "images")
 
@@ -33,6 +33,19 @@ def _of_data(table: pd.DataFrame) -> pd.DataFrame:
     if "click_row" in table:
         counts["clicks"] = int(table["click_row"].notna().sum())
     return exact(counts, len(table))
+
+
+def _of_alignment(table: pd.DataFrame) -> pd.DataFrame:
+    """``sweeps``, the share ``failed``, and of every fitted value the median over the sweeps."""
+    parts = [exact({"sweeps": len(table), "failed": table["failed"].mean()}, len(table))]
+    values = table.drop(columns="failed").select_dtypes("number")
+    for name in values:
+        known = values[name].to_numpy(float)
+        part = exact({name: np.nan}, int(np.isfinite(known).sum()))
+        if np.isfinite(known).any():
+            part[["value", "low", "high"]] = [float(end[0]) for end in bootstrap_median(known)]
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _of_latency(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,6 +79,7 @@ def exact(values: dict[str, float], images: int) -> pd.DataFrame:
 SUMMARISERS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     EXPERIMENT: summarise,
     "classical": summarise,
+    "alignment": _of_alignment,
     "data": _of_data,
     "latency": _of_latency,
 }

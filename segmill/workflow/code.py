@@ -9,6 +9,7 @@ CODE = {
     "ingest": ("segmill.datasets.*", "segmill.store"),
     "synthesize": ("segmill.synthetic", "segmill.store"),
     "classical": ("segmill.classical.producers", "segmill.store"),
+    "align": ("segmill.classical.alignment_tables",),
     "augment": ("segmill.augment", "segmill.store"),
     "train": ("segmill.training", "segmill.models", "segmill.losses"),
     "predict": ("segmill.inference",),

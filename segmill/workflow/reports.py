@@ -96,6 +96,8 @@ class Lookup(TrainingLookup):
         names = settings.get("experiments") or [settings.get("experiment")]
         if settings["kind"] == "stages":
             settings["prediction"] = self.prediction(study, settings["experiment"])
+        if settings["kind"] == "alignment":
+            settings["options"] = self.classical_options(settings["method"])
         settings["labels"] = {name: self.label(study, name) for name in names if name}
         settings["seeds"] = self.config.seeds(study)
         return settings
@@ -111,7 +113,7 @@ class Lookup(TrainingLookup):
         if settings["kind"] in ("curves", "curves_compared"):
             runs = [run for name in names for run in self.runs(study, name)]
             return {"histories": [f"{run_folder(study, *run)}/history.parquet" for run in runs]}
-        if settings["kind"] in ("elastic", "weights", "samples"):
+        if settings["kind"] in ("elastic", "weights", "samples", "alignment"):
             return {"store": dataset_table(settings["dataset"])}
         if settings["kind"] in ("iou_shares", "robustness"):
             return {"measured": self._measured(study, figure, settings)}

@@ -92,6 +92,10 @@ class StoreLookup:
         folder = f"results/parts/shards/{dataset}/{recipe}/{split}"
         return _parts(folder, parts, self.shards_sources(dataset, recipe, split))
 
+    def classical_options(self, method: str) -> dict:
+        """Options of a classical method."""
+        return self.config.classical[method].get("options") or {}
+
     def classical_producer(self, dataset: str, method: str) -> dict:
         """Description of a classical method applied to the test images of a dataset."""
         return {
