@@ -89,6 +89,22 @@ def test_rescaled_frames_keep_their_millimetres(movies):
     assert plan.table["beam_row"][0] == 9.75  # (20 + 1/2) / 2 - 1/2
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, 0.002),
+        ({"pixel_size_um": 3.0}, 0.003),
+        ({"pixel_size_um": 3.0, "video": {"mm_per_px": 0.004}}, 0.004),
+        ({"pixel_size_um": 3.0, "video": {"rescale": 0.5}}, 0.006),
+    ],
+)
+def test_the_configuration_overrides_the_calibration_of_the_log(movies, change, expected):
+    settings = {**config(movies), **change}
+    settings["video"] = {**VIDEO, **change.get("video", {})}
+    found = IngestProducer(settings, movies).plan().table["mm_per_px"]
+    np.testing.assert_allclose(found, expected)
+
+
 def test_grey(movies):
     producer = IngestProducer(config(movies, channels="grey"), movies)
     assert producer.plan().fields["image"].channels == 1

@@ -133,10 +133,10 @@ class Reader(BulkReader):
     def _facts(self, settings: Settings) -> dict:
         """Columns that are the same for all frames of an alignment."""
         scale = self.rules.rescale
-        mm_per_px = self.rules.mm_per_px or settings.mm_per_px
-        facts = {"zoom": settings.zoom}
-        if mm_per_px is not None or "pixel_size_um" not in self.config:
-            facts["mm_per_px"] = np.nan if mm_per_px is None else mm_per_px / scale
+        # The configuration answers for the frames as they are in the source.
+        given = self.rules.mm_per_px or self.config.get("pixel_size_um", 0) / 1000
+        mm_per_px = given or settings.mm_per_px or np.nan
+        facts = {"zoom": settings.zoom, "mm_per_px": mm_per_px / scale}
         for name in ("beam_row", "beam_column"):
             value = getattr(settings, name)
             # Pixel centres are whole numbers.
