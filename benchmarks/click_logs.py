@@ -47,7 +47,8 @@ def generate(folder: Path, clicks: int) -> None:
     for i in range(clicks):
         if i % PER_FOLDER == 0:
             (folder / "images" / f"{i // PER_FOLDER:04d}").mkdir(parents=True)
-        names.append(f"images/{i // PER_FOLDER:04d}/double_click_{i:06d}_zoom_{i % 10 + 1}.jpg")
+        name = f"{i:06d}_Fri_Jul_12_21:33:25_2019_double_click_zoom_{i % 10 + 1}.jpg"
+        names.append(f"images/{i // PER_FOLDER:04d}/{name}")
         os.link(folder / "files" / f"{i % FILES}.jpg", folder / names[-1])
     table = {
         "image": names,

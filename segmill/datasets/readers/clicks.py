@@ -159,7 +159,11 @@ class Reader(BulkReader):
         return header.shape
 
     def _table(self, rows: ClickRows) -> pd.DataFrame:
-        """The good rows as columns of the store's table; repeated texts as categoricals."""
+        """The good rows as columns of the store's table.
+
+        Texts are no categoricals: groups may be as many as rows, and parquet would repeat all of
+        them with each group of rows, so that a part would load those of the whole log.
+        """
         cells, numbers = rows.chunk.rows, rows.numbers
         stems = [stem(source) for source in rows.sources]
         families = [
@@ -169,10 +173,10 @@ class Reader(BulkReader):
         moved = self.view.moved(rows.clicks)
         table = {
             "sample_id": rows.ids,
-            "group": pd.Categorical(_filled(cells, "group", families)),
+            "group": _filled(cells, "group", families),
             "source": rows.sources,
             "frame": numbers["frame"].fillna(0).astype("int64"),
-            "kind": pd.Categorical(_filled(cells, "kind", [fact.kind for fact in rows.facts])),
+            "kind": _filled(cells, "kind", [fact.kind for fact in rows.facts]),
             "omega": numbers["omega"],
             "zoom": numbers["zoom"],
             "mm_per_px": self._sizes(rows),
