@@ -5,15 +5,18 @@ from segmill.synthetic.cells import cell_options, cells
 from segmill.synthetic.fluorescent import FluorescentOptions
 from segmill.synthetic.phase_contrast import PhaseContrastOptions
 from segmill.synthetic.producer import SyntheticProducer, split_counts
+from segmill.synthetic.suspensions import SuspensionOptions, particles
 
 __all__ = [
     "BeamlineOptions",
     "FluorescentOptions",
     "PhaseContrastOptions",
+    "SuspensionOptions",
     "SyntheticProducer",
     "beamline_sweep",
     "beamline_tracks",
     "cell_options",
     "cells",
+    "particles",
     "split_counts",
 ]

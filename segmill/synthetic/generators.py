@@ -6,11 +6,14 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from segmill.clicks import CLICK
+from segmill.errors import ConfigError
 from segmill.notions import BEAMLINE
 from segmill.samples import Sample
 from segmill.store import FieldSpec
 from segmill.synthetic.beamline import beamline_options, render_frame
 from segmill.synthetic.cells import CLASSES, cell_options, render_cells
+from segmill.synthetic.suspensions import CENTRE_SIGMA, render_particles, suspension_options
+from segmill.targets import check_target, target_names
 
 
 class Generator(ABC):
@@ -125,7 +128,50 @@ class Beamline(Generator):
         return render_frame(seed, scene, frame, self.options)
 
 
-GENERATORS: dict[str, type[Generator]] = {"cells": Cells, "beamline": Beamline}
+class Particles(Generator):
+    """Dense suspensions; `centre_sigma` as `sigma` of `segmill.synthetic.particles`."""
+
+    KEYS = frozenset({"centre_sigma"})
+    source = "synthetic suspension"
+    units = "grey levels (8-bit camera)"
+
+    def __init__(self, config: Mapping):
+        self.options = suspension_options(**(config.get("options") or {}))
+        self.target = _particle_target(config)
+        self.fields = {
+            "image": FieldSpec("uint8", 3),
+            "instances": FieldSpec("int32", None),
+            "target": FieldSpec("float16", len(target_names(self.target))),
+        }
+
+    @staticmethod
+    def offences(config: Mapping) -> list[str]:
+        try:
+            check_target(_particle_target(config))
+        except ConfigError:
+            low_to_high = "expected 0.1 to 1000 pixels"
+            return [f"centre_sigma: {low_to_high}, found {config['centre_sigma']!r}"]
+        return []
+
+    def attributes(self) -> tuple[dict, dict]:
+        return {"targets": list(target_names(self.target))}, {"derived": {"target": self.target}}
+
+    def sample(self, seed: int, scene: int, frame: int) -> Sample:
+        sample = render_particles(seed, scene, self.options, self.target["sigma"])
+        sample.target = sample.target.astype("float16")
+        return sample
+
+
+def _particle_target(config: Mapping) -> dict:
+    """What makes the target from the instances, see :func:`segmill.targets.derive_target`."""
+    return {"kind": "particles", "sigma": config.get("centre_sigma", CENTRE_SIGMA)}
+
+
+GENERATORS: dict[str, type[Generator]] = {
+    "cells": Cells,
+    "beamline": Beamline,
+    "particles": Particles,
+}
 
 
 def plain_options(generator: Generator) -> dict:

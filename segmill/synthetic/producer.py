@@ -27,16 +27,19 @@ class SyntheticProducer:
     ----------
     config : mapping with the keys
 
-        - ``reader``: ``synthetic``; ``generator``: ``cells`` or ``beamline``
+        - ``reader``: ``synthetic``; ``generator``: ``cells``, ``beamline`` or
+          ``particles``
         - ``n``: number of scenes; may be left out where ``split`` gives counts. A scene is one
           sample, at the beamline as many as the option ``frames`` says (default 1); they share
           their group and split
         - ``seed``: non-negative integer
         - ``split``: fractions of train, val and test that sum to 1, or counts that sum to n
-        - ``options``: see :func:`segmill.synthetic.cells` and
-          :func:`segmill.synthetic.beamline_sweep`
+        - ``options``: see :func:`segmill.synthetic.cells`,
+          :func:`segmill.synthetic.beamline_sweep` and :func:`segmill.synthetic.particles`
         - ``modality`` of cells: ``fluorescent`` or ``phase_contrast``; ``border_width``: of their
           class border, pixels, default 2
+        - ``centre_sigma`` of particles: standard deviation in pixels of the Gaussians of the map of
+          centres, default 2
         - ``title``, ``description``, ``units``, ``source``, ``licence``: words for the store's
           card; ``parts``: jobs that share the work, and ``shard_mib``: size of the store's files,
           both of no influence on the samples

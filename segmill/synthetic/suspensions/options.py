@@ -29,6 +29,7 @@ class SuspensionOptions:
     upstream : pair; pixels of suspension that the light has crossed before the image
     stripes : pair; refractive index of the spheres less that of the liquid, over the liquid's.
         Spheres deflect the light, which makes stripes behind them; the sign matters
+    stripe_length : pair; distance over which a deflection decays
     stripe_width : standard deviation that the finite width of the light source gives a stripe
     attenuation : pair; light lost over 1000 pixels inside spheres, as the exponent of a decay
     fronts : share of the images that hold a liquid without particles beyond a wavy front
@@ -36,6 +37,8 @@ class SuspensionOptions:
     waviness : largest amplitude of fronts (times 10) and walls
     background : pair; grey level of the liquid in focus where it is brightest
     haze : pair; grey level inside the particles over that of the liquid around them
+    tint : pair; standard deviation of what a particle glows itself, over the liquid's glow; half of
+        the particles do not
     unevenness : pair; relative loss of light from the brightest to the darkest place
     out_of_focus : pair; light that a particle far in front of the sheet takes, as a share
     specks : pair; bright grains and bubbles in a million pixels
@@ -60,14 +63,16 @@ class SuspensionOptions:
     sheet_growth: tuple[float, ...] = option((0.0, 0.7), 0, 5)
     light_from: tuple[str, ...] = option(("top", "bottom"), choices=SIDES)
     upstream: tuple[float, ...] = option((0.0, 300.0), 0, 5000)
-    stripes: tuple[float, ...] = option((-0.006, 0.006), -0.1, 0.1)
-    stripe_width: float = option(1.0, 0, 20)
+    stripes: tuple[float, ...] = option((-0.008, 0.008), -0.1, 0.1)
+    stripe_length: tuple[float, ...] = option((40.0, 120.0), 1, 10000)
+    stripe_width: float = option(0.5, 0, 20)
     attenuation: tuple[float, ...] = option((0.0, 0.6), 0, 20)
     fronts: float = option(0.25, 0, 1)
     walls: float = option(0.25, 0, 1)
     waviness: float = option(4.0, 0, 100)
     background: tuple[float, ...] = option((35.0, 120.0), 1, 255)
     haze: tuple[float, ...] = option((0.35, 0.55), 0, 1)
+    tint: tuple[float, ...] = option((0.0, 0.15), 0, 1)
     unevenness: tuple[float, ...] = option((0.1, 0.4), 0, 1)
     out_of_focus: tuple[float, ...] = option((0.02, 0.12), 0, 1)
     specks: tuple[float, ...] = option((0.0, 80.0), 0, 10000)
