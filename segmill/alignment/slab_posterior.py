@@ -35,7 +35,8 @@ def posterior_covariance(
     places = (np.arange(POSTERIOR_NODES) + 0.5) / POSTERIOR_NODES
     beta = (low[:, None] + places * (high - low)[:, None]).ravel()
     n = np.repeat(minima.n[keep], POSTERIOR_NODES)
-    width = np.repeat(high - low, POSTERIOR_NODES)
+    # Without noise a minimum has no width.
+    width = np.repeat(np.maximum(high - low, 1e-12), POSTERIOR_NODES)
     nodes, node_weights = n_nodes(n_range)
     prior = node_weights[np.argmin(np.abs(n[:, None] - nodes), axis=1)]
     solved = project(track, beta, n)

@@ -25,6 +25,7 @@ from segmill.progress import log
 PARTS = ("loop", "stem", "pin")
 # Fewer moving points of the coarse grid than this share are chance.
 LEAST_MOVING = 0.0005
+LEAST_LEVEL = 2.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,8 @@ def align_frames(
         return empty
     grey = grey_frames(frames)
     coarse = coarse_frames(grey)
+    if coarse[tracks["used"].to_numpy()].max() < LEAST_LEVEL:
+        return replace(empty, reason="the frames are dark")
     gains = gains_of(coarse, tracks["used"].to_numpy())
     reason = _leave_out_light(tracks, gains, options)
     if reason:

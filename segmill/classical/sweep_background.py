@@ -16,7 +16,7 @@ COARSE_SIDE = 128
 FREE_QUANTILE = 0.9
 # Temporal scatter beyond so many times that of the quiet pixels is motion.
 MOTION_SIGMAS = 6.0
-LEAST_MOTION, MOST_NOISE = 0.02, 0.06
+LEAST_MOTION = 0.02
 # Where less of the brightest light arrives, nothing can be seen.
 LEAST_LIGHT = 0.08
 # An outline is sharp where the light changes by this share of its level from pixel to pixel.
@@ -24,6 +24,8 @@ SHARP = 0.12
 LEAST_FIELD, LEAST_FIELD_LIGHT = 0.05, 0.5
 FREE_TOLERANCE = 0.1
 QUIET_QUANTILE = 0.1
+SATURATED = 245
+NOISE_PAIRS = 15
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,9 @@ def field_of(coarse: np.ndarray, gains: np.ndarray, given: np.ndarray | None = N
     """
     frames = coarse / np.maximum(gains, 1e-3)[:, None, None].astype(np.float32)
     scatter = frames.std(axis=0)
-    noise = np.quantile(scatter, QUIET_QUANTILE)
     place = int(FREE_QUANTILE * (len(frames) - 1))
     upper = np.partition(frames, place, axis=0)[place]
-    least = np.clip(MOTION_SIGMAS * noise, LEAST_MOTION * upper, MOST_NOISE * upper)
+    least = np.maximum(MOTION_SIGMAS * _noise(frames, upper), LEAST_MOTION * upper)
     # Quantisation alone scatters less than half a grey level.
     moving = _opened(scatter > np.maximum(least, 0.5))
     if given is None:
@@ -101,6 +102,23 @@ def field_of(coarse: np.ndarray, gains: np.ndarray, given: np.ndarray | None = N
         background = background * np.float32(np.median(ratio) if free.any() else 1)
         covered = _joined(upper < background * 0.9, moving)
     return Field(frames, gains, moving, covered, background)
+
+
+def _noise(frames: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Standard deviation (h, w) of the noise, from what differs between frames in quiet pixels.
+
+    It grows with the root of the grey level, as photons do. Where most of the image moves,
+    successive frames still differ little in many pixels.
+    """
+    root = np.sqrt(level + 1)
+    pairs = np.unique(np.linspace(0, len(frames) - 2, NOISE_PAIRS).round().astype(int))
+    change = np.mean(np.abs(frames[pairs + 1] - frames[pairs]), axis=0)
+    # Where the camera is saturated there is none.
+    rough = (change / root)[level < SATURATED]
+    if rough.size == 0:
+        return np.zeros_like(root)
+    # Of Gaussian noise the mean absolute difference is 2 / sqrt(pi) standard deviations.
+    return np.float32(np.quantile(rough, QUIET_QUANTILE) * np.sqrt(np.pi) / 2) * root
 
 
 def _interpolated(upper: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
