@@ -78,32 +78,6 @@ def refined(heights: np.ndarray, places: np.ndarray, method: str = "gaussian") -
     return found
 
 
-def highest_places(
-    instances: np.ndarray, heights: np.ndarray, method: str = "gaussian"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where a map is highest on each object.
-
-    Parameters
-    ----------
-    instances : (h, w) integer object ids, 0 = background
-    heights : (h, w) floating point
-    method : of the refinement between the pixels, see :func:`refined`
-
-    Returns
-    -------
-    ids : (n,) ids that occur, ascending
-    places : (n, 2) float64, (row, column) of each; of equal heights the first in reading order
-    """
-    rows, columns = np.nonzero(instances)
-    labels, values = instances[rows, columns], heights[rows, columns]
-    # The first of each label in order of label, then of falling height, then of reading.
-    order = np.lexsort((-values.astype(np.float64), labels))
-    ids, first = np.unique(labels[order], return_index=True)
-    highest = order[first]
-    places = np.column_stack([rows[highest], columns[highest]])
-    return ids.astype(np.int64), refined(heights, places, method)
-
-
 @numba.njit(cache=True, nogil=True)
 def _apart(places, height, width, distance):
     """Positions of the places to keep, those that come first ruling out what is near them."""

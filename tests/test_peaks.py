@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from segmill.peaks import highest_places, local_maxima, refined
+from segmill.peaks import local_maxima, refined
 
 maps = arrays(
     np.float32,
@@ -86,21 +86,3 @@ def test_negative_neighbours_move_a_place_by_half_a_pixel_at_most():
     ((row, column),) = refined(heights, np.array([[2, 2]]))
     assert row == 2
     assert 2 < column <= 2.5
-
-
-@settings(max_examples=50, deadline=None)
-@given(maps, st.integers(0, 9))
-def test_highest_places_are_those_of_each_object_by_itself(heights, seed):
-    labels = np.random.default_rng(seed).choice([0, 2, 3, 70_000], heights.shape)
-    ids, places = highest_places(labels, heights, "none")
-    assert ids.tolist() == sorted(set(labels[labels > 0].tolist()))
-    for k, place in zip(ids, places, strict=True):
-        alone = np.where(labels == k, heights, -1)
-        assert tuple(place) == np.unravel_index(alone.argmax(), alone.shape)
-
-
-def test_highest_places_lie_between_pixels():
-    heights = np.maximum(gaussian((20, 30), (9.7, 8.2), 2), gaussian((20, 30), (9.4, 20.6), 2))
-    labels = np.where(np.arange(30) < 14, 1, 2) * np.ones((20, 1), int)
-    _, places = highest_places(labels, heights)
-    np.testing.assert_allclose(places, [[9.7, 8.2], [9.4, 20.6]], atol=1e-3)

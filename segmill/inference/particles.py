@@ -13,6 +13,8 @@ from segmill.inference.watershed import LEVELS, flood
 from segmill.options import option
 from segmill.peaks import REFINEMENTS, local_maxima, refined
 
+PLACES = ("mask", "peak")
+LEAST_WEIGHT = 1e-3
 PARTINGS = ("distance", "mask", "centre")
 
 
@@ -26,20 +28,24 @@ class ParticleOptions:
     centre_threshold : a centre is a local maximum of the map of centres above it, on the mask
     smoothing : standard deviation of a Gaussian blur of the map of centres before; 0 = none
     min_distance : of two centres that are not farther apart only the higher one stays
-    refinement : of a centre between the pixels, see :func:`segmill.peaks.refined`
+    place : where the centre of a particle is said to be: ``"mask"``, the centroid of its pixels
+        weighted by the mask; ``"peak"``, the local maximum. The mask gathers all of a particle, the
+        peak a few pixels of it
+    refinement : of a local maximum between the pixels, see :func:`segmill.peaks.refined`
     parting : what a watershed from the centres parts touching particles by: ``"distance"`` from
         the background, which cuts at the necks; ``"mask"`` or ``"centre"``, the values of that map
     unseeded : a connected region of the mask without a centre becomes no particle (``"drop"``) or
-        one (``"keep"``), with its centroid for a centre
+        one (``"keep"``), placed by the mask
     max_hole : holes of the mask up to this area are filled
     min_size : particles of a smaller area are dropped
     um_per_px : side of a pixel in micrometres, for areas and radii in these; None leaves them out
     """
 
     mask_threshold: float = option(0.5)
-    centre_threshold: float = option(0.3)
+    centre_threshold: float = option(0.2)
     smoothing: float = option(1.0, low=0, high=100)
-    min_distance: float = option(2.0, low=1, high=1000)
+    min_distance: float = option(3.0, low=1, high=1000)
+    place: str = option("mask", choices=PLACES)
     refinement: str = option("gaussian", choices=REFINEMENTS)
     parting: str = option("distance", choices=PARTINGS)
     unseeded: str = option("drop", choices=("drop", "keep"))
@@ -98,7 +104,7 @@ def find_particles(
         # OpenCV does not survive an image without pixels.
         instances = np.zeros(mask.shape, np.int32)
         none = np.empty((0, 2), np.int64)
-        return Particles(instances, _table(instances, centre, none, none, options.um_per_px))
+        return Particles(instances, _table(instances, mask, centre, none, options))
     foreground = mask > options.mask_threshold
     if options.max_hole:
         foreground = fill_holes(foreground, options.max_hole)
@@ -110,15 +116,15 @@ def find_particles(
         seeds = _with_unseeded(seeds, foreground)
     grown = flood(_landscape(mask, centre, foreground, options.parting), seeds, foreground)
     instances = numbered(grown, options.min_size)
-    places = refined(heights, peaks, options.refinement)
-    return Particles(instances, _table(instances, heights, peaks, places, options.um_per_px))
+    return Particles(instances, _table(instances, mask, heights, peaks, options))
 
 
-def _table(instances, heights, peaks, places, um_per_px: float | None) -> pd.DataFrame:
-    area, rows, columns, score, cut = _measured(instances, heights)
-    middles = np.column_stack([rows, columns]) / area[:, None]
-    owner = instances[tuple(peaks.T)]
-    middles[owner[owner > 0] - 1] = places[owner > 0]
+def _table(instances, mask, heights, peaks, options: ParticleOptions) -> pd.DataFrame:
+    area, middles, score, cut = _measured(instances, mask, heights)
+    if options.place == "peak":
+        owner = instances[tuple(peaks.T)]
+        places = refined(heights, peaks, options.refinement)
+        middles[owner[owner > 0] - 1] = places[owner > 0]
     measured = {
         "particle": np.arange(1, area.size + 1),
         "row": middles[:, 0],
@@ -128,32 +134,39 @@ def _table(instances, heights, peaks, places, um_per_px: float | None) -> pd.Dat
         "score": score,
         "touches_border": cut,
     }
-    if um_per_px is not None:
-        measured["radius_um"] = measured["radius"] * um_per_px
-        measured["area_um2"] = area * um_per_px**2
+    if options.um_per_px is not None:
+        measured["radius_um"] = measured["radius"] * options.um_per_px
+        measured["area_um2"] = area * options.um_per_px**2
     return pd.DataFrame(measured)
 
 
 @numba.njit(cache=True, nogil=True)
-def _measured(instances, heights):
-    """Of the particles 1 .. n: area, sums of rows and columns, greatest height, whether cut."""
+def _measured(instances, mask, heights):
+    """Of the particles 1 .. n: area, centroid weighted by the mask, greatest height, whether cut.
+
+    Weights lie above 0, for the mask may be anything where a hole was filled, and are at most 1.
+    """
     height, width = instances.shape
     n = instances.max() if instances.size else 0
     area = np.zeros(n, np.int64)
-    rows = np.zeros(n, np.int64)
-    columns = np.zeros(n, np.int64)
+    total = np.zeros(n)
+    middles = np.zeros((n, 2))
     score = np.full(n, -np.inf)
     cut = np.zeros(n, np.bool_)
     for r in range(height):
         for c in range(width):
             k = instances[r, c] - 1
             if k >= 0:
+                weight = min(max(mask[r, c], LEAST_WEIGHT), 1.0)
                 area[k] += 1
-                rows[k] += r
-                columns[k] += c
+                total[k] += weight
+                middles[k, 0] += weight * r
+                middles[k, 1] += weight * c
                 score[k] = max(score[k], heights[r, c])
                 cut[k] |= r == 0 or c == 0 or r == height - 1 or c == width - 1
-    return area, rows, columns, score, cut
+    for k in range(n):
+        middles[k] /= total[k]
+    return area, middles, score, cut
 
 
 def _landscape(mask, centre, foreground, parting: str) -> np.ndarray:

@@ -8,7 +8,6 @@ from segmill.metrics.matching import match_overlaps
 from segmill.metrics.overlap import Overlaps, exclude_ignored, overlaps
 from segmill.metrics.regions import ratio
 from segmill.particles import centroids
-from segmill.peaks import highest_places
 
 MATCHED = "particles_matched"
 
@@ -17,21 +16,18 @@ def particle_counts(
     prediction: np.ndarray,
     truth: np.ndarray,
     ignore: np.ndarray | None = None,
-    heights: np.ndarray | None = None,
     threshold: float = 0.5,
 ) -> dict[str, float]:
     """Sums over the pairs of predicted and true particles of one image.
 
-    Particles are matched one to one as by :func:`segmill.metrics.match_instances`. A true centre is
-    the centroid of the particle's pixels, and so is a predicted one unless `heights` says better.
-    Of a particle at the edge of the image, or of what is annotated, the part in view counts.
+    Particles are matched one to one as by :func:`segmill.metrics.match_instances`. A centre, true
+    or predicted, is the centroid of the particle's pixels, so that every method is judged alike. Of
+    a particle at the edge of the image, or of what is annotated, the part in view counts.
 
     Parameters
     ----------
     prediction, truth : (H, W) integers, 0 = background
     ignore : (H, W) bool, True = not annotated, see :func:`segmill.metrics.exclude_ignored`
-    heights : (H, W) predicted map of centres: a centre is where it is highest on the particle,
-        between the pixels; None: the centroid
     threshold : least IoU of a pair
 
     Returns
@@ -43,8 +39,8 @@ def particle_counts(
     prediction, truth = exclude_ignored(prediction, truth, ignore)
     table = overlaps(prediction, truth)
     pairs = match_overlaps(table, threshold).pairs
-    found = _centres(prediction, heights)
-    square = np.sum((_of(pairs[:, 0], *found) - _of(pairs[:, 1], *centroids(truth))) ** 2, axis=1)
+    found, true = _of(pairs[:, 0], *centroids(prediction)), _of(pairs[:, 1], *centroids(truth))
+    square = np.sum((found - true) ** 2, axis=1)
     surface = _relative_surface(table, pairs)
     return {
         MATCHED: len(pairs),
@@ -90,16 +86,6 @@ def particle_rms(table: pd.DataFrame, **bootstrap) -> dict[str, tuple[Intervals,
         values, lambda sums: np.sqrt(ratio(sums[..., :1], sums[..., 1:])), **bootstrap
     )
     return {"centre_error_rms_px": (intervals, int((table[MATCHED] > 0).sum()))}
-
-
-def _centres(prediction: np.ndarray, heights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    if heights is None:
-        return centroids(prediction)
-    if heights.shape != prediction.shape or not np.isfinite(heights).all():
-        raise ValueError(
-            f"expected a finite map of centres of {prediction.shape}, found {heights.shape}"
-        )
-    return highest_places(prediction, heights)
 
 
 def _of(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray) -> np.ndarray:

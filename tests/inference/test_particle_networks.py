@@ -54,7 +54,9 @@ def test_a_prediction_has_particles(particle_model, image):
     pd.testing.assert_frame_equal(found.particles.table, expected.table)
     table = found.particles.table
     places = [[10.25, 12.5], [10.25, 25.5], [28, 59]]
-    np.testing.assert_allclose(table[["row", "column"]], places, atol=0.05)
+    np.testing.assert_allclose(table[["row", "column"]].iloc[:2], places[:2], atol=0.3)
+    peaks = Predictor.load(particle_model, particles={"place": "peak"}).predict(image).particles
+    np.testing.assert_allclose(peaks.table[["row", "column"]], places, atol=0.05)
     assert table["touches_border"].tolist() == [False, False, True]
     assert found.boxes["area"].tolist() == table["area"].tolist()
     assert found.boxes["score"].tolist() == pytest.approx([1, 1, 1])
