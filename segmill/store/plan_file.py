@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segmill.errors import StoreError
@@ -21,7 +22,7 @@ ROW_GROUP = 8192
 def write_plan(paths: StorePaths, plan: StorePlan) -> Path:
     """Keep the plan beside the group, so that every part and the end work from the same one."""
     paths.plan.mkdir()
-    plan.table.to_parquet(paths.plan / PLAN_TABLE, index=False, row_group_size=ROW_GROUP)
+    _write_table(plan.table, paths.plan / PLAN_TABLE)
     facts = {
         "fields": {name: asdict(spec) for name, spec in plan.fields.items()},
         "height": plan.height,
@@ -34,6 +35,35 @@ def write_plan(paths: StorePaths, plan: StorePlan) -> Path:
     target = paths.plan / PLAN_FILE
     target.write_text(json.dumps(facts, indent=1))
     return target
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table in groups of rows, categoricals as the plain texts that they stand for.
+
+    As categoricals, every group of rows would hold the texts of all others.
+    """
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    schema = arrow.schema
+    if any(pa.types.is_dictionary(field.type) for field in schema):
+        kinds = pa.Schema.from_pandas(plain(table.iloc[:0]), preserve_index=False)
+        schema = pa.schema([_plain_field(field) for field in schema], kinds.metadata)
+    with pq.ParquetWriter(path, schema) as writer:
+        for first in range(0, len(table), ROW_GROUP):
+            writer.write_table(arrow.slice(first, ROW_GROUP).cast(schema))
+
+
+def _plain_field(field: pa.Field) -> pa.Field:
+    return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what was categorical, to save memory, as plain values."""
+    kinds = {
+        name: dtype.categories.dtype
+        for name, dtype in table.dtypes.items()
+        if isinstance(dtype, pd.CategoricalDtype)
+    }
+    return table.astype(kinds)
 
 
 def _read_facts(paths: StorePaths) -> dict:

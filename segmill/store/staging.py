@@ -229,7 +229,7 @@ def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
     plan = read_plan(paths)
     manifests = list(manifests)
     facts = _gather(plan, manifests, paths.group)
-    table = _visible(plan)
+    table = plan.table.drop(columns=list(plan.hidden))
     table = table.assign(**{k: facts[k].to_numpy() for k in facts if k != "extent"})
     extents = np.array([*facts["extent"]], dtype=np.int32)
     digest = content_hash(table, extents, plan.attributes)
@@ -246,17 +246,6 @@ def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
     shutil.rmtree(paths.plan)
     log.info("%s: %d samples, content %s", paths.group, len(plan), digest)
     return store
-
-
-def _visible(plan: StorePlan) -> pd.DataFrame:
-    """The plan's columns for the store; what was categorical to save memory is plain again."""
-    table = plan.table.drop(columns=list(plan.hidden))
-    plain = {
-        name: dtype.categories.dtype
-        for name, dtype in table.dtypes.items()
-        if isinstance(dtype, pd.CategoricalDtype)
-    }
-    return table.astype(plain)
 
 
 def _gather(plan: StorePlan, manifests: Iterable[dict], group: Path) -> pd.DataFrame:
