@@ -250,6 +250,10 @@ def _visible(found: Field, used: np.ndarray, options) -> tuple[float, str | None
 def _measured(empty: Alignment, masks: Masks, options) -> Alignment:
     """Parts, tracks and models of segmented frames."""
     sides = {"horizontal": SIDES[:2], "vertical": SIDES[2:]}.get(options.axis, SIDES)
+    change = masks.change(empty.tracks["used"].to_numpy())
+    if change < options.min_change:
+        reason = f"the sample stands still: {change:.1%} of its outline changes with the rotation"
+        return replace(empty, reason=reason, masks=masks)
     side = options.enters_from
     if side == "auto":
         side = entering_side(masks, sides)

@@ -20,6 +20,8 @@ class AlignmentOptions:
     axis : ``horizontal``, ``vertical`` or ``auto``; limits what ``auto`` may find
     threshold_scale : factor on Otsu's threshold of the light lost in the sample; smaller finds more
     min_contrast : least share of the light that the sample takes away; below it nothing is seen
+    min_change : least share of the sample's outlines, over all frames, that is not in every frame;
+        below it the sample stands still but for vibration
     min_frames : least number of rotating frames
     min_range : least range in degrees that their omega must cover
     lamp_tolerance : largest relative deviation of a frame's light from the sweep's; frames beyond
@@ -44,6 +46,7 @@ class AlignmentOptions:
     axis: str = option("auto", choices=("auto", "horizontal", "vertical"))
     threshold_scale: float = option(0.8, 0.05, 2)
     min_contrast: float = option(0.05, 0.001, 1)
+    min_change: float = option(0.03, 0, 1)
     min_frames: int = option(9, 4, 100000)
     min_range: float = option(90.0, 30, 360)
     lamp_tolerance: float = option(0.1, 0.001, 1)

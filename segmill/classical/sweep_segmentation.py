@@ -8,7 +8,7 @@ import numpy as np
 
 from segmill.classical.features import threshold_value
 from segmill.classical.sweep_background import Field
-from segmill.classical.sweep_statistics import in_threads
+from segmill.classical.sweep_statistics import in_threads, sweep_statistics
 
 NOISE_SIGMAS = 6.0
 # Pieces smaller than this share of the largest one are no part of the sample.
@@ -63,6 +63,12 @@ class Masks:
         h, w = self.inside.shape[1:]
         mask[self.row : self.row + h, self.column : self.column + w] = self.inside[k] > 0
         return mask
+
+    def change(self, chosen: np.ndarray) -> float:
+        """Share of the pixels in the sample in some chosen frame that are not so in all of them."""
+        over = sweep_statistics(self.inside, chosen)
+        ever = np.count_nonzero(over.most)
+        return 1 - np.count_nonzero(over.least) / ever if ever else 0.0
 
 
 def loss_threshold(field: Field, chosen: np.ndarray, scale: float) -> tuple[float, float]:

@@ -235,3 +235,12 @@ def test_synthetic_sweeps_are_found_or_refused():
         found = align([s.image for s in samples], np.array([s.notes["omega"] for s in samples]))
         assert found.failed
         assert "nothing moves" in found.reason
+
+
+def test_vibration_is_no_rotation(plate):
+    frames, omega, _ = plate
+    steps = generator(4, "vibration").integers(0, 2, 40)
+    shaken = np.stack([np.roll(frames[0], step, axis=0) for step in steps])
+    found = align(shaken, omega, min_change=0.1)
+    assert found.failed
+    assert "stands still" in found.reason
