@@ -108,6 +108,44 @@ def test_adaptive_norm_starts_as_the_identity_and_lists_its_weights():
     assert len(adaptive_norms(models.build("can", 3, 2, norm="batch"))) == 0
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_adaptive_norm_has_the_gradients_and_statistics_of_the_plain_sum(layout):
+    torch.manual_seed(0)
+    norm = models.adaptive_norm.AdaptiveNorm(3).double()
+    for weight in norm.parameters():
+        nn.init.normal_(weight)
+    image = torch.randn(2, 3, 4, 5).double().contiguous(memory_format=layout).requires_grad_()
+    noise = torch.randn(2, 3, 4, 5).double()
+    other = nn.BatchNorm2d(3).double()
+    other.load_state_dict(norm.batch.state_dict())
+    (norm(image) * noise).sum().backward()
+    found = {name: p.grad.clone() for name, p in norm.named_parameters()} | {"x": image.grad}
+    image.grad = None
+    norm.zero_grad()
+    ((norm.lambda_ * image + norm.mu * other(image)) * noise).sum().backward()
+    expected = {"lambda_": norm.lambda_.grad, "mu": norm.mu.grad, "x": image.grad}
+    expected |= {f"batch.{name}": p.grad for name, p in other.named_parameters()}
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient)
+    for name, statistic in other.named_buffers():
+        torch.testing.assert_close(norm.batch.get_buffer(name), statistic)
+
+
+def test_adaptive_norm_follows_what_processes_share():
+    """A batch normalisation that is replaced, as for several processes, is called as it stands."""
+
+    class Doubled(nn.BatchNorm2d):
+        def forward(self, x):
+            return 2 * x
+
+    norm = models.adaptive_norm.AdaptiveNorm(2)
+    norm.batch = Doubled(2)
+    nn.init.constant_(norm.mu, 3.0)
+    image = torch.randn(2, 2, 4, 4)
+    assert torch.allclose(norm(image), 7 * image)
+
+
 def test_both_weights_of_adaptive_norm_learn():
     model = models.build("can", 1, 1, channels=4, dilations=[1, 2])
     model(torch.randn(2, 1, 8, 8)).square().sum().backward()
@@ -157,7 +195,7 @@ def test_coordinates_alone_make_a_network_tell_places_apart(coordinates):
     model = models.build("can", 1, 1, coordinates=coordinates, dilations=[1, 2], channels=4).eval()
     image = torch.ones(1, 1, 15, 15)
     inner = model(image)[0, 0, 4:-4, 4:-4]
-    assert (float(inner.std()) > 1e-3) == coordinates
+    assert (inner.std().item() > 1e-3) == coordinates
     assert receptive_field(model) == measured_receptive_field(model) == 7
 
 
