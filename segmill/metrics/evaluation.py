@@ -18,6 +18,7 @@ from segmill.metrics.notions import (
     read_notions,
 )
 from segmill.metrics.overlap import exclude_ignored, overlaps
+from segmill.metrics.particles import particle_counts
 from segmill.metrics.regions import class_counts, foreground_counts
 from segmill.metrics.seg import scores_of_overlaps
 from segmill.notions import unpack
@@ -34,6 +35,7 @@ def evaluate(
     split: str | None = None,
     thresholds: Sequence[float] = THRESHOLDS,
     notions: Mapping | None = None,
+    particles: bool = False,
 ) -> pd.DataFrame:
     """Sufficient statistics of each image, for :func:`segmill.metrics.summarise` to pool.
 
@@ -51,12 +53,14 @@ def evaluate(
     split : compare this split, of which every sample must be predicted; None: all predictions
     thresholds : criterion values (IoU) of the instance matching, whole percents
     notions : options of :class:`segmill.metrics.NotionOptions`
+    particles : whether errors of centre and surface of matched instances are measured, too
 
     Returns
     -------
     One row per image: sample_id, group, split; n_reference, n_predicted, seg_sum and
     tp_<percent>, fp_<percent>, fn_<percent>, matched_sum_<percent> (sum of the IoU of the matched
-    pairs) for each threshold (with instances); intersection_<class>, union_<class> (with
+    pairs) for each threshold (with instances); those of :func:`segmill.metrics.particle_counts`
+    (with `particles`); intersection_<class>, union_<class> (with
     semantic); those of :func:`segmill.metrics.notion_counts` for each notion of the truth (with
     notions); those of :func:`segmill.metrics.click_counts` (with a predicted click, and clicks in
     the truth); intersection_foreground, union_foreground. Areas in pixels.
@@ -85,6 +89,7 @@ def evaluate(
     pairs = paired_rows(predictions, truths, split)
     rows = [
         _row(predictions, truths, p, t, shared, percents, options)
+        | (_particles(predictions, truths, p, t) if particles else {})
         for p, t in track(pairs, len(pairs), f"evaluate {predictions.path.name}", "image")
     ]
     return pd.DataFrame(rows)
@@ -130,6 +135,12 @@ def region_counts(
     for name, both, either in zip(classes, intersection, union, strict=True):
         counts |= {f"intersection_{name}": int(both), f"union_{name}": int(either)}
     return counts
+
+
+def _particles(predictions: Store, truths: Store, p: int, t: int) -> dict:
+    """Errors of centre and surface; at IoU 0.5 a pair is the only one of its objects."""
+    ignore = truths.ignore(t) if "ignore" in truths.fields else None
+    return particle_counts(predictions.instances(p), truths.instances(t), ignore)
 
 
 def _row(predictions, truths, p, t, shared, percents, options: NotionOptions) -> dict:

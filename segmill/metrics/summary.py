@@ -9,6 +9,7 @@ from segmill.errors import SegmillError
 from segmill.metrics.bootstrap import bootstrap_intervals
 from segmill.metrics.clicks import click_figures, click_medians
 from segmill.metrics.notions import notion_figures
+from segmill.metrics.particles import particle_figures, particle_rms
 from segmill.metrics.regions import ratio
 
 
@@ -68,8 +69,9 @@ def summarise(
     share of images whose IoU is at least that, among those with the notion in truth or prediction;
     ``click_missed`` among recorded clicks, ``click_false`` among images where nobody would click;
     ``click_distance_px``, ``click_distance_um``, mean over the images with a recorded and a
-    predicted click, and ``..._median`` (without a mean of images). Shares lie in 0 .. 1; nan where
-    undefined.
+    predicted click, and ``..._median`` (without a mean of images); those of
+    :func:`segmill.metrics.particles.particle_figures`, and ``centre_error_rms_px``. Shares lie in
+    0 .. 1; nan where undefined.
 
     Raises
     ------
@@ -95,12 +97,13 @@ def summarise(
         result |= dict(zip((estimate, f"{prefix}low", f"{prefix}high"), ends, strict=True))
     summary = pd.DataFrame(result | {"images": defined.sum(axis=0)})
     draws = {"confidence": confidence, "seed": seed, "repeats": repeats}
-    medians = [
+    further = click_medians(table, **draws) | particle_rms(table, method=method, **draws)
+    more = [
         {"metric": name, "value": found.estimate[0], "low": found.low[0], "high": found.high[0]}
         | {"images": known}
-        for name, (found, known) in click_medians(table, **draws).items()
+        for name, (found, known) in further.items()
     ]
-    return pd.concat([summary, pd.DataFrame(medians)], ignore_index=True) if medians else summary
+    return pd.concat([summary, pd.DataFrame(more)], ignore_index=True) if more else summary
 
 
 def _figures(table: pd.DataFrame) -> _Figures:
@@ -120,7 +123,7 @@ def _figures(table: pd.DataFrame) -> _Figures:
         matched = table[f"matched_sum_{min(percents, key=int)}"]
         parts |= {"precision": (tp, tp + fp), "recall": (tp, tp + fn), "matched_iou": (matched, tp)}
     of_notions, means_of_notions = notion_figures(table)
-    parts |= of_notions | click_figures(table)
+    parts |= of_notions | click_figures(table) | particle_figures(table)
     if table.empty or not parts:
         raise SegmillError(
             f"nothing to summarise: {len(table)} images with the columns {list(table.columns)}"

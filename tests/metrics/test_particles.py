@@ -2,7 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segmill.metrics import evaluate, summarise
 from segmill.metrics.particles import particle_counts, particle_figures, particle_rms
+from segmill.samples import Sample
+from segmill.store import write_store
+from tests.metrics.given import Given
 
 
 def random_pair(seed, shape=(40, 50), n=25):
@@ -116,3 +120,22 @@ def test_tables_without_particles_have_no_figures():
     found, images = particle_rms(nothing, repeats=50)["centre_error_rms_px"]
     assert np.isnan(found.estimate[0])
     assert images == 0
+
+
+def test_an_evaluation_measures_particles_when_asked(tmp_path):
+    truth = np.zeros((1, 20, 20), np.int32)
+    truth[0, 2:8, 2:8], truth[0, 10:16, 10:16] = 1, 2
+    moved = np.zeros_like(truth)
+    moved[0, 2:8, 3:9], moved[0, 10:16, 10:16] = 1, 2
+    image = np.zeros((20, 20, 1), np.uint8)
+    stores = []
+    for name, labels in (("prediction", moved[0]), ("truth", truth[0])):
+        given = Given([Sample(image=image, instances=labels)], ["a"])
+        stores.append(write_store(tmp_path / f"{name}.zarr", given))
+    assert "particles_matched" not in evaluate(*stores)
+    counts = evaluate(*stores, particles=True)
+    assert counts["particles_matched"].tolist() == [2]
+    figures = summarise(counts).set_index("metric")["value"]
+    assert figures["centre_error_px"] == pytest.approx(0.5)
+    assert figures["centre_error_rms_px"] == pytest.approx(np.sqrt(0.5))
+    assert figures["surface_error"] == 0
