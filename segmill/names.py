@@ -9,7 +9,7 @@ from segmill.methods import parse_method
 
 # Readers are modules of a package, which is only listed here: importing it would load much.
 READERS = (
-    "synthetic",
+    *("synthetic", "union", "classical"),
     *sorted(
         path.stem
         for path in (Path(__file__).parent / "datasets" / "readers").glob("*.py")
@@ -49,6 +49,8 @@ def name_problems(config) -> Iterator[str]:
         if settings.get("reader") not in READERS:
             problem = unknown("reader", str(settings.get("reader")), READERS)
             yield f"config/datasets/{dataset}.yaml: {problem}"
+        for problem in _made_of_problems(config, settings):
+            yield f"config/datasets/{dataset}.yaml: {problem}"
     for recipe, settings in config.recipes.items():
         dataset = _mapping(settings.get("backgrounds")).get("dataset")
         if dataset is not None and dataset not in config.datasets:
@@ -61,6 +63,18 @@ def name_problems(config) -> Iterator[str]:
         file = f"config/studies/{study}.yaml"
         for problem in _study_problems(config, study, config.studies[study]):
             yield f"{file}: {problem}"
+
+
+def _made_of_problems(config, settings: dict) -> Iterator[str]:
+    """What is wrong with the datasets and the method that a dataset is made of."""
+    if settings.get("reader") not in ("union", "classical"):
+        return
+    for name in [settings.get("dataset"), *_list(settings.get("datasets"))]:
+        if name is not None and name not in config.datasets:
+            yield unknown("dataset", str(name), config.datasets)
+    method = settings.get("method")
+    if method is not None and method not in config.classical:
+        yield unknown("method", str(method), config.classical)
 
 
 def _study_problems(config, study: str, settings: dict) -> Iterator[str]:

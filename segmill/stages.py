@@ -26,6 +26,13 @@ def synthesize(config: dict) -> Producer:
     return SyntheticProducer(settings, name=settings.pop("name"))
 
 
+def unite(stores: dict[str, str], name: str) -> Producer:
+    """Samples of several stores as one."""
+    from segmill.datasets.union import UnionProducer
+
+    return UnionProducer({dataset: open_store(path) for dataset, path in stores.items()}, name)
+
+
 def classical(store: str, config: dict, split: str | None = None) -> Producer:
     """Labels that a classical method gives to the samples of a store."""
     from segmill.classical import classical_producer
@@ -76,6 +83,7 @@ def predict(
 STAGES = {
     "ingest": ingest,
     "synthesize": synthesize,
+    "unite": unite,
     "classical": classical,
     "augment": augment,
     "predict": predict,

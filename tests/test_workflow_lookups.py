@@ -171,3 +171,24 @@ def test_backgrounds_of_a_recipe_are_inputs_of_its_training_shards(lookup, tmp_p
 def test_an_unknown_dataset_of_backgrounds_is_named(lookup):
     with pytest.raises(ConfigError, match=r"beamline.yaml: backgrounds.dataset: unknown dataset"):
         lookup(set=["recipes.beamline.backgrounds={generate: null, dataset: nowhere}"])
+
+
+def test_a_dataset_may_be_made_of_others(lookup):
+    union = "datasets.synthetic_smoke={reader: union, datasets: [a, b]}"
+    config = lookup().config
+    config.datasets["labelled"] = {"reader": "classical", "dataset": "a", "method": "m"}
+    config.datasets["both"] = {"reader": "union", "datasets": ["a", "labelled"]}
+    config.classical["m"] = {"method": "watershed"}
+    look = Lookup(config)
+    assert look.dataset_store_inputs("labelled") == {"sources": ["results/stores/a.parquet"]}
+    assert look.dataset_producer("labelled") == {
+        "stage": "classical",
+        "store": "results/stores/a.parquet",
+        "config": {"method": "watershed"},
+    }
+    inputs = ["results/stores/a.parquet", "results/stores/labelled.parquet"]
+    assert look.dataset_inputs("both") == inputs
+    assert list(look.dataset_producer("both")["stores"].values()) == inputs
+    with pytest.raises(ConfigError) as caught:
+        lookup(set=[union])
+    assert "synthetic_smoke.yaml: unknown dataset 'a'" in str(caught.value)

@@ -8,6 +8,7 @@ from segmill.provenance import code_hash, files_hash, registered
 CODE = {
     "ingest": ("segmill.datasets.*", "segmill.store"),
     "synthesize": ("segmill.synthetic", "segmill.store"),
+    "unite": ("segmill.datasets.union", "segmill.store"),
     "classical": ("segmill.classical.producers", "segmill.store"),
     "align": ("segmill.classical.alignment_tables",),
     "augment": ("segmill.augment", "segmill.store"),

@@ -7,6 +7,9 @@ from segmill.provenance import listing_hash
 from segmill.workflow.code import stage_code
 from segmill.workflow.paths import dataset_table, downloads
 
+# Readers of datasets that come from no raw files, and the stage that makes each.
+MADE_BY = {"synthetic": "synthesize", "union": "unite", "classical": "classical"}
+
 
 class StoreLookup:
     """Datasets, shards and classical labels, by the wildcards of a rule."""
@@ -19,20 +22,26 @@ class StoreLookup:
         settings = self.config.datasets[dataset]
         return {"name": dataset, **{k: v for k, v in settings.items() if k != "parts"}}
 
-    def is_synthetic(self, dataset: str) -> bool:
-        """Whether a dataset is generated rather than read."""
-        return self.config.datasets[dataset]["reader"] == "synthetic"
+    def dataset_stage(self, dataset: str) -> str:
+        """Stage that makes the store of a dataset."""
+        return MADE_BY.get(self.config.datasets[dataset]["reader"], "ingest")
 
     def dataset_producer(self, dataset: str) -> dict:
         """Description of the stage that makes the store of a dataset."""
-        settings = self.dataset_settings(dataset)
-        if self.is_synthetic(dataset):
-            return {"stage": "synthesize", "config": settings}
-        return {"stage": "ingest", "config": settings, "root": downloads(dataset)}
+        settings, stage = self.dataset_settings(dataset), self.dataset_stage(dataset)
+        if stage == "synthesize":
+            return {"stage": stage, "config": settings}
+        if stage == "unite":
+            stores = {name: dataset_table(name) for name in settings["datasets"]}
+            return {"stage": stage, "stores": stores, "name": dataset}
+        if stage == "classical":
+            store, method = dataset_table(settings["dataset"]), settings["method"]
+            return {"stage": stage, "store": store, "config": self.config.classical[method]}
+        return {"stage": stage, "config": settings, "root": downloads(dataset)}
 
     def dataset_code(self, dataset: str) -> str:
         """Digest of the code that makes the store of a dataset."""
-        return stage_code("synthesize" if self.is_synthetic(dataset) else "ingest")
+        return stage_code(self.dataset_stage(dataset))
 
     def dataset_files(self, dataset: str) -> str:
         """Digest of names, sizes and times of the raw files of a local dataset.
@@ -44,9 +53,13 @@ class StoreLookup:
         return listing_hash(os.path.expandvars(path)) if path else ""
 
     def dataset_inputs(self, dataset: str) -> list[str]:
-        """The list of downloaded files, for a dataset that is downloaded."""
-        downloaded = "download" in self.config.datasets[dataset]
-        return [f"{downloads(dataset)}.json"] if downloaded else []
+        """The list of downloaded files of a dataset, or the stores that it is made of."""
+        settings = self.config.datasets[dataset]
+        if self.dataset_stage(dataset) == "unite":
+            return [dataset_table(name) for name in settings["datasets"]]
+        if self.dataset_stage(dataset) == "classical":
+            return [dataset_table(settings["dataset"])]
+        return [f"{downloads(dataset)}.json"] if "download" in settings else []
 
     def dataset_store_inputs(self, dataset: str) -> dict[str, list[str]]:
         """The parts of a dataset's store, or what it is made from at once."""
