@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_predict(commands)
     _add_describe(commands)
+    _add_imitate(commands)
     return parser
 
 
@@ -179,6 +180,34 @@ def _describe(options: argparse.Namespace) -> None:
     names = ("enters_from", "threshold", "min_size", "mm_per_px")
     described = {name: getattr(options, name) for name in names}
     describe_files(options.images, options.model, deliver, described)
+
+
+def _add_imitate(commands) -> None:
+    command = commands.add_parser(
+        "imitate", help="make the config of synthetic suspensions that look like images"
+    )
+    command.add_argument("images", nargs="+", type=Path, help="images, or folders of images")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, help="file to write: config/datasets/NAME.yaml"
+    )
+    command.add_argument("-n", type=int, default=120, help="images of the dataset (default: 120)")
+    command.add_argument(
+        "--margin",
+        type=float,
+        default=0.1,
+        help="how far ranges reach beyond the images', as a share (default: 0.1)",
+    )
+    command.set_defaults(run=_imitate)
+
+
+def _imitate(options: argparse.Namespace) -> None:
+    from segmill.synthetic.suspensions.imitation_files import imitate_files
+
+    imitation = imitate_files(options.images, options.out, options.margin, options.n)
+    for path, estimate in zip(imitation.names, imitation.estimates, strict=True):
+        rounded = {name: float(f"{value:.4g}") for name, value in estimate.items()}
+        print(json.dumps({"image": path, **rounded}))
+    print(f"dataset: {options.out}")
 
 
 if __name__ == "__main__":

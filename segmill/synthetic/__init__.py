@@ -5,7 +5,7 @@ from segmill.synthetic.cells import cell_options, cells
 from segmill.synthetic.fluorescent import FluorescentOptions
 from segmill.synthetic.phase_contrast import PhaseContrastOptions
 from segmill.synthetic.producer import SyntheticProducer, split_counts
-from segmill.synthetic.suspensions import SuspensionOptions, particles
+from segmill.synthetic.suspensions import SuspensionOptions, imitate, particles
 
 __all__ = [
     "BeamlineOptions",
@@ -17,6 +17,7 @@ __all__ = [
     "beamline_tracks",
     "cell_options",
     "cells",
+    "imitate",
     "particles",
     "split_counts",
 ]

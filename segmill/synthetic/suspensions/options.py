@@ -22,7 +22,8 @@ class SuspensionOptions:
     volume_fraction : pair; volume of the spheres over that of the suspension. Their number is
         Poisson around it
     gap : least distance between the surfaces of two spheres
-    clumping : pair; relative standard deviation of the local density over a few diameters
+    clumping : pair; relative standard deviation of the local density over a few diameters, of a
+        dilute suspension; it falls to 0 towards random close packing
     sheet : pair; standard deviation of the sheet of light across its plane, over the mean radius
     sheet_growth : pair; relative growth of that by scattering over 1000 pixels of path
     light_from : sides that the light may come from: top, bottom, left, right
@@ -34,7 +35,7 @@ class SuspensionOptions:
     attenuation : pair; light lost over 1000 pixels inside spheres, as the exponent of a decay
     fronts : share of the images that hold a liquid without particles beyond a wavy front
     walls : share of the images that show the wall of the channel, at each side along the light
-    waviness : largest amplitude of fronts (times 10) and walls
+    waviness : largest amplitude of walls, and a tenth of that of fronts
     background : pair; grey level of the liquid in focus where it is brightest
     haze : pair; grey level inside the particles over that of the liquid around them
     tint : pair; standard deviation of what a particle glows itself, over the liquid's glow; half of
@@ -56,9 +57,9 @@ class SuspensionOptions:
     width: int = option(512, 32, 8192)
     radius: tuple[float, ...] = option((7.5, 14.0), 2, 200)
     radius_spread: tuple[float, ...] = option((0.03, 0.12), 0, 0.3)
-    volume_fraction: tuple[float, ...] = option((0.12, 0.45), 0, 0.55)
+    volume_fraction: tuple[float, ...] = option((0.15, 0.48), 0, 0.55)
     gap: float = option(0.0, 0, 100)
-    clumping: tuple[float, ...] = option((0.0, 0.5), 0, 2)
+    clumping: tuple[float, ...] = option((0.0, 0.4), 0, 2)
     sheet: tuple[float, ...] = option((0.2, 0.5), 0.01, 3)
     sheet_growth: tuple[float, ...] = option((0.0, 0.7), 0, 5)
     light_from: tuple[str, ...] = option(("top", "bottom"), choices=SIDES)
@@ -67,7 +68,7 @@ class SuspensionOptions:
     stripe_length: tuple[float, ...] = option((40.0, 120.0), 1, 10000)
     stripe_width: float = option(0.5, 0, 20)
     attenuation: tuple[float, ...] = option((0.0, 0.6), 0, 20)
-    fronts: float = option(0.25, 0, 1)
+    fronts: float = option(0.2, 0, 1)
     walls: float = option(0.25, 0, 1)
     waviness: float = option(4.0, 0, 100)
     background: tuple[float, ...] = option((35.0, 120.0), 1, 255)

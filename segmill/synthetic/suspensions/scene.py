@@ -13,6 +13,7 @@ from segmill.synthetic.suspensions.packing import Box, relax
 
 # Depth of the suspension that is drawn, in mean radii: what the sheet reaches, and some in front.
 DEPTH = 6.0
+DENSEST = 0.64  # random close packing
 SMALLEST, LARGEST = 0.6, 1.4  # of the radii, over their mean
 
 
@@ -110,7 +111,9 @@ def _spheres(rng, options, values, size, box) -> tuple[np.ndarray, np.ndarray]:
 def _density(rng, options, values, size, box) -> np.ndarray:
     """Relative density of the process on a grid of about one radius."""
     shape = tuple(max(4, round(side / values["radius"])) for side in size[:2])
-    density = np.exp(values["clumping"] * band_noise(rng, shape, 4.0).astype(float))
+    # The denser a suspension, the less room is left for fluctuations.
+    clumping = values["clumping"] * (1 - values["volume_fraction"] / DENSEST)
+    density = np.exp(clumping * band_noise(rng, shape, 4.0).astype(float))
     rows = (np.arange(shape[0]) + 0.5) / shape[0] * size[0]
     columns = (np.arange(shape[1]) + 0.5) / shape[1] * size[1]
     if box.has_walls:
@@ -118,7 +121,10 @@ def _density(rng, options, values, size, box) -> np.ndarray:
         density *= rows[:, None] > box.first_wall[nearest]
         density *= rows[:, None] < box.last_wall[nearest]
     if rng.random() < options.fronts:
-        front = rng.uniform(0.3, 0.9) * size[1] + _wave(rng, shape[0], 10 * options.waviness)
+        # The margins of the box are not in view.
+        view = 1 - 4 * LARGEST * values["radius"] / size[1]
+        front = (0.5 + rng.uniform(-0.1, 0.4) * view) * size[1]
+        front += _wave(rng, shape[0], 10 * options.waviness)
         front = front[:, None] + rng.normal(0, values["radius"], shape)
         density *= columns < front
         density = density if rng.random() < 0.5 else density[:, ::-1]
