@@ -25,7 +25,9 @@ LEAST_POINTS = 9
 LEAST_COVERAGE = math.radians(200)
 # A circle and chance explain the positions as well, at this level: nothing to tell a slab from.
 SIGNIFICANCE = 0.01
-LEAST_ABSOLUTE_STEPS, TRIM_STEPS = 4, 8
+LEAST_ABSOLUTE_STEPS, TRIM_STEPS = 3, 8
+# Cells are narrow: to find outliers, two Newton steps in each are enough.
+ROUGH_STEPS = 2
 POLISH_STEPS = 8
 UNSEEN = "slab: at no direction are both faces seen in at least 2 frames"
 # Order of the values that a posterior sample holds.
@@ -194,7 +196,7 @@ def _best_residuals(current: Track, whole: Track, n: float) -> np.ndarray:
     Of all minima the one of least absolute residuals: a wrong direction may explain outliers and
     have the least squares.
     """
-    beta, solved = descended(current, n)
+    beta, solved = descended(current, n, ROUGH_STEPS)
     legal = np.isfinite(solved.squares)
     if not legal.any():
         raise FitError(UNSEEN)

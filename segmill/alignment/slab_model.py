@@ -24,8 +24,8 @@ def slab_shift(t: np.ndarray | float, front: float, back: float, n: float) -> np
 
     Examples
     --------
-    >>> slab_shift(np.radians([0, 45, 180]), 10.0, 20.0, 1.31).round(3).tolist()
-    [0.0, -2.659, -0.0]
+    >>> slab_shift(np.radians([45, 135]), 10.0, 20.0, 1.31).round(3).tolist()
+    [-2.537, 5.074]
     """
     columns, _, _ = slab_columns(np.asarray(t, np.float64), n)
     return -(columns @ np.array([front, back]))

@@ -96,11 +96,16 @@ def cells(omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def descend(
-    track: Track, beta: np.ndarray, n: np.ndarray, low: np.ndarray, high: np.ndarray
+    track: Track,
+    beta: np.ndarray,
+    n: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    steps: int = NEWTON_STEPS,
 ) -> tuple[np.ndarray, Projected]:
     """Best beta (M,) of each cell at its n, by Gauss-Newton steps that never make it worse."""
     best = project(track, beta, n)
-    for _ in range(NEWTON_STEPS):
+    for _ in range(steps):
         slope = best.slopes[..., 0]
         curvature = np.sum(slope**2, axis=1)
         step = np.divide(
@@ -128,10 +133,10 @@ def chosen(old: Projected, new: Projected, better: np.ndarray) -> Projected:
     return Projected(*picked)
 
 
-def descended(track: Track, n: float) -> tuple[np.ndarray, Projected]:
-    """Best beta (K,) of every cell at one n, and the solutions there."""
+def descended(track: Track, n: float, steps: int = NEWTON_STEPS) -> tuple[np.ndarray, Projected]:
+    """Best beta (K,) of every cell at one n, and the solutions there, by at most so many steps."""
     low, high = cells(track.omega[track.root > 0])
-    return descend(track, (low + high) / 2, np.full(low.shape, n), low, high)
+    return descend(track, (low + high) / 2, np.full(low.shape, n), low, high, steps)
 
 
 @dataclass(frozen=True)

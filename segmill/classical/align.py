@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from segmill.alignment import coverage
 from segmill.classical.align_models import UM_PER_MM, Models, fit_models
 from segmill.classical.align_options import SIDES, AlignmentOptions
 from segmill.classical.sweep_background import Field, coarse_frames, field_of, gains_of
+from segmill.classical.sweep_frames import leave_out, leave_out_light, rotating_frames
 from segmill.classical.sweep_parts import MEASURES, Parts, cut_frames, find_parts, measure
 from segmill.classical.sweep_segmentation import (
     Masks,
@@ -131,7 +131,7 @@ def align_frames(
 ) -> Alignment:
     """As :func:`align`, with checked options."""
     frames, omega, background = _checked(frames, omega, background)
-    tracks, reason = _rotating_frames(omega, rotating, options)
+    tracks, reason = rotating_frames(omega, rotating, options)
     unit = "px" if options.mm_per_px is None else "um"
     empty = Alignment(True, reason, omega, tracks, unit)
     if reason:
@@ -141,7 +141,7 @@ def align_frames(
     if coarse[tracks["used"].to_numpy()].max() < LEAST_LEVEL:
         return replace(empty, reason="the frames are dark")
     gains = gains_of(coarse, tracks["used"].to_numpy())
-    reason = _leave_out_light(tracks, gains, options)
+    reason = leave_out_light(tracks, gains, options)
     if reason:
         return replace(empty, reason=reason)
     used = tracks["used"].to_numpy()
@@ -185,52 +185,6 @@ def _checked(frames, omega, background):
     if offences:
         raise ValueError("; ".join(offences))
     return frames, omega, background
-
-
-def _rotating_frames(omega, rotating, options) -> tuple[pd.DataFrame, str | None]:
-    """The table of frames with those used that rotate, and why there are too few of them."""
-    if rotating is None:
-        step = np.abs((np.diff(omega) + 180) % 360 - 180) >= options.min_step
-        rotating = np.append(step, False) | np.append(False, step)
-    rotating = np.asarray(rotating)
-    if rotating.shape != omega.shape or rotating.dtype != bool:
-        raise ValueError(
-            f"rotating: expected {omega.shape} bool, found {rotating.shape} {rotating.dtype}"
-        )
-    tracks = pd.DataFrame(
-        {
-            "frame": np.arange(omega.size),
-            "omega": omega,
-            "used": rotating,
-            "left_out": np.where(rotating, "", "does not rotate"),
-        }
-    )
-    count = np.count_nonzero(rotating)
-    if count < options.min_frames:
-        return tracks, f"{count} frames rotate, expected at least {options.min_frames}"
-    covered = np.degrees(coverage(np.radians(omega[rotating])))
-    if covered < options.min_range:
-        reason = f"omega covers {covered:.1f} degrees, expected at least {options.min_range:g}"
-        return tracks, reason
-    return tracks, None
-
-
-def _leave_out(tracks: pd.DataFrame, bad: np.ndarray, why: str) -> float:
-    """Leave out used frames that are bad; the share that they were of the used ones."""
-    bad = bad & tracks["used"].to_numpy()
-    share = np.count_nonzero(bad) / max(1, np.count_nonzero(tracks["used"]))
-    tracks.loc[bad, "used"] = False
-    tracks.loc[bad, "left_out"] = why
-    return share
-
-
-def _leave_out_light(tracks, gains, options) -> str | None:
-    bad = np.abs(gains - 1) > options.lamp_tolerance
-    used = tracks["used"].to_numpy()
-    low, high = gains[used].min(), gains[used].max()
-    if _leave_out(tracks, bad, "light differs") > options.max_left_out:
-        return f"the light is not steady: from {low:.2f} to {high:.2f} of its median"
-    return None
 
 
 def _visible(found: Field, used: np.ndarray, options) -> tuple[float, str | None]:
@@ -291,7 +245,7 @@ def _lost(tracks: pd.DataFrame, cut: np.ndarray, options) -> str | None:
     unseen = tracks["loop_area"].isna().to_numpy()
     used = tracks["used"].to_numpy()
     missing, leaving = int((unseen & used).sum()), int((cut & used).sum())
-    share = _leave_out(tracks, unseen, "no sample seen") + _leave_out(tracks, cut, "sample cut")
+    share = leave_out(tracks, unseen, "no sample seen") + leave_out(tracks, cut, "sample cut")
     if share > options.max_left_out:
         return (
             f"the sample leaves the image in {leaving} and is not seen in {missing} of "
