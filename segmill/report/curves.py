@@ -42,6 +42,8 @@ def experiment_curves(
 ) -> dict[str, Path]:
     """Draw loss and IoU against epoch for one experiment, training and validation.
 
+    A network that learns values has no IoU: its loss is drawn alone.
+
     A bold line is the mean over the seeds, a thin one each seed. Circles mark the epoch whose
     weights were kept, a dashed line the first epoch of the harder level of a curriculum, dotted
     lines changes of the learning rate.
@@ -65,7 +67,10 @@ def experiment_curves(
 
 
 def combined_curves(
-    files: HistoryFiles, output: str | Path, titles: Mapping[str, str] | None = None
+    files: HistoryFiles,
+    output: str | Path,
+    titles: Mapping[str, str] | None = None,
+    kept_by: str = "iou",
 ) -> dict[str, Path]:
     """Draw validation loss and IoU of several experiments against epoch, in one figure.
 
@@ -76,6 +81,7 @@ def combined_curves(
     files : ``{experiment: {seed: path of history.parquet}}``, in the order of the legend
     output : path ending in ``.svg``; PNG and CSV are written beside it
     titles : ``{experiment: words for the legend}``
+    kept_by : see :func:`experiment_curves`
 
     Raises
     ------
@@ -84,7 +90,7 @@ def combined_curves(
     history = read_histories(files)
     with publication_style():
         figure = _draw_combined(history, list(files), titles or {})
-        return save_figure(figure, output, _curve_data(history))
+        return save_figure(figure, output, _curve_data(history, kept_by))
 
 
 def _curve_data(history: pd.DataFrame, kept_by: str = "iou") -> pd.DataFrame:
@@ -97,9 +103,10 @@ def _curve_data(history: pd.DataFrame, kept_by: str = "iou") -> pd.DataFrame:
 
 
 def _draw_experiment(history: pd.DataFrame, title: str, kept_by: str) -> Figure:
+    quantities = _measured(history)
     figure = new_figure(TWO_COLUMNS_MM, 62)
-    axes = figure.subplots(1, 2)
-    for ax, quantity in zip(axes, AXIS_LABELS, strict=True):
+    axes = figure.subplots(1, len(quantities), squeeze=False)[0]
+    for ax, quantity in zip(axes, quantities, strict=True):
         _draw_phases(ax, history, quantity)
         _mark_rates(ax, history)
         _mark_runs(ax, history, quantity, kept_by)
@@ -110,6 +117,11 @@ def _draw_experiment(history: pd.DataFrame, title: str, kept_by: str) -> Figure:
     note = f"{seeds} training seeds" if seeds > 1 else "1 training seed"
     figure.suptitle(f"{title} ({note})" if title else note, x=0.01, ha="left")
     return figure
+
+
+def _measured(history: pd.DataFrame) -> list[str]:
+    """What there is to draw: a network that learns values has no IoU."""
+    return [quantity for quantity in AXIS_LABELS if history[quantity].notna().any()]
 
 
 def _draw_phases(ax: Axes, history: pd.DataFrame, quantity: str) -> None:
@@ -197,10 +209,11 @@ def _draw_combined(
     history: pd.DataFrame, experiments: list[str], titles: Mapping[str, str]
 ) -> Figure:
     rows = -(-len(experiments) // 3)
+    quantities = _measured(history)
     figure = new_figure(TWO_COLUMNS_MM, 66 + 4 * rows)
-    axes = figure.subplots(1, 2)
+    axes = figure.subplots(1, len(quantities), squeeze=False)[0]
     validation = history[history["phase"] == "val"]
-    for ax, quantity in zip(axes, AXIS_LABELS, strict=True):
+    for ax, quantity in zip(axes, quantities, strict=True):
         for name, line in zip(experiments, line_styles(len(experiments)), strict=True):
             part = validation[validation["experiment"] == name]
             over_seeds = mean_over_seeds(part, quantity)

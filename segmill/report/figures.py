@@ -28,7 +28,7 @@ def draw(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     ----------
     settings : the figure as configured: `kind`, `title` and what the kind needs
     inputs : files by what they are: `histories`, `store`, `model`, `snapshots`, `prediction`,
-        `metrics`, `measured`, as far as the kind needs them
+        `predictions`, `synthetic`, `metrics`, `measured`, as far as the kind needs them
     output : path ending in ``.svg``; PNG and CSV of the data are written beside it
 
     Raises
@@ -45,7 +45,8 @@ def _curves(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     from segmill.report.curves import experiment_curves
 
     histories = dict(zip(settings["seeds"], inputs["histories"], strict=True))
-    experiment_curves(histories, output, title=settings["title"])
+    kept_by = settings.get("kept_by", "iou")
+    experiment_curves(histories, output, title=settings["title"], kept_by=kept_by)
 
 
 def _curves_compared(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
@@ -56,7 +57,8 @@ def _curves_compared(settings: Mapping, inputs: Inputs, output: str | Path) -> N
     for name in settings["experiments"]:
         own, waiting = waiting[: len(seeds)], waiting[len(seeds) :]
         histories[name] = dict(zip(seeds, own, strict=True))
-    combined_curves(histories, output, titles=settings["labels"])
+    kept_by = settings.get("kept_by", "iou")
+    combined_curves(histories, output, titles=settings["labels"], kept_by=kept_by)
 
 
 def _stages(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
@@ -175,6 +177,35 @@ def _notions(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     notion_panels(rows, truths.attributes["notions"], output)
 
 
+def _compared(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """The same images by several methods."""
+    from segmill.report.panels import rows_from_stores, truth_against_prediction
+
+    truths = open_store(inputs["store"])
+    found = [open_store(path) for path in inputs["predictions"]]
+    ids = found[0].table["sample_id"]
+    chosen = [str(ids.iloc[i]) for i in _spread(found[0], settings.get("images", 3))]
+    stores = dict(zip(settings["headings"], found, strict=True))
+    truth_against_prediction(rows_from_stores(truths, stores, chosen), output)
+
+
+def _dilations(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.models.can import CANOptions
+    from segmill.options import build_options
+    from segmill.report.dilations import dilation_diagram
+
+    options = build_options(CANOptions, settings["network"], f"the network of {settings['title']}")
+    dilation_diagram(options.layers[1], output)
+
+
+def _imitation(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.imitation import side_by_side
+
+    real, synthetic = open_store(inputs["store"]), open_store(inputs["synthetic"])
+    pairs = [(i, i) for i in range(min(settings.get("images", 2), len(real), len(synthetic)))]
+    side_by_side(real, synthetic, output, pairs)
+
+
 def _iou_shares(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     from segmill.report.notion_curves import iou_shares
 
@@ -202,6 +233,9 @@ KINDS: dict[str, Callable[[Mapping, Inputs, str | Path], None]] = {
     "elastic": _elastic,
     "weights": _weights,
     "samples": _samples,
+    "compared": _compared,
+    "dilations": _dilations,
+    "imitation": _imitation,
     "notions": _notions,
     "iou_shares": _iou_shares,
     "robustness": _robustness,

@@ -98,9 +98,26 @@ class Lookup(TrainingLookup):
             settings["prediction"] = self.prediction(study, settings["experiment"])
         if settings["kind"] == "alignment":
             settings["options"] = self.classical_options(settings["method"])
+        if settings["kind"] == "dilations":
+            model = self.config.experiment(study, settings["experiment"])["training"]["model"]
+            settings["network"] = model.get("options") or {}
+        if settings["kind"] == "compared":
+            run = self.config.experiments(study)
+            methods = [m for m in settings["methods"] if parse_method(m).experiment in (None, *run)]
+            settings["methods"] = methods
+            settings["headings"] = [self._heading(study, parse_method(m)) for m in methods]
         settings["labels"] = {name: self.label(study, name) for name in names if name}
         settings["seeds"] = self.config.seeds(study)
+        if settings["kind"].startswith("curves") and names[0]:
+            training = self.config.experiment(study, names[0])["training"]
+            settings["kept_by"] = training.get("keep_best", "iou")
         return settings
+
+    def _heading(self, study: str, method: Method) -> str:
+        """Name of a method above its images."""
+        if method.experiment is not None:
+            return self.label(study, method.experiment)
+        return self.config.classical[method.method].get("title", method.method)
 
     def label(self, study: str, experiment: str) -> str:
         """Name of an experiment in tables and figures."""
@@ -115,9 +132,26 @@ class Lookup(TrainingLookup):
             return {"histories": [f"{run_folder(study, *run)}/history.parquet" for run in runs]}
         if settings["kind"] in ("elastic", "weights", "samples", "alignment"):
             return {"store": dataset_table(settings["dataset"])}
+        if settings["kind"] == "dilations":
+            return {}
+        if settings["kind"] == "imitation":
+            synthetic = dataset_table(settings["synthetic"])
+            return {"store": dataset_table(settings["dataset"]), "synthetic": synthetic}
+        if settings["kind"] == "compared":
+            found = [self._found(study, parse_method(m)) for m in settings["methods"]]
+            return {"store": dataset_table(settings["dataset"]), "predictions": found}
         if settings["kind"] in ("iou_shares", "robustness"):
             return {"measured": self._measured(study, figure, settings)}
         return self._prediction_inputs(study, settings)
+
+    def _found(self, study: str, method: Method) -> str:
+        """Store of what a method found: of a network, that of the first seed."""
+        if method.kind == "classical":
+            return f"results/classical/{method.dataset}/{method.method}.parquet"
+        dataset = method.dataset or self._dataset(study, method.experiment)
+        seed = self.config.seeds(study)[0]
+        folder = f"results/predictions/{study}/{method.experiment}/seed{seed}"
+        return f"{folder}/{dataset}.parquet"
 
     def _measured(self, study: str, figure: str, settings: dict) -> list[str]:
         """One file per seed behind a figure of measured values."""

@@ -1,8 +1,11 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 from segmill.errors import IntegrityError
 from segmill.report.curves import combined_curves, experiment_curves
+
+from .conftest import history
 
 
 def test_csv_holds_the_histories_and_the_epoch_kept(histories, tmp_path):
@@ -50,3 +53,15 @@ def test_a_missing_history_leaves_nothing_behind(histories, tmp_path):
     with pytest.raises(IntegrityError, match=r"seed9.*no file"):
         experiment_curves({9: tmp_path / "seed9" / "history.parquet"}, tmp_path / "f" / "a.svg")
     assert not (tmp_path / "f").exists()
+
+
+def test_a_network_of_values_has_no_iou_to_draw(tmp_path):
+    table = history(4)
+    table["iou"] = np.nan
+    table.to_parquet(tmp_path / "history.parquet")
+    files = {1: tmp_path / "history.parquet"}
+    paths = experiment_curves(files, tmp_path / "one.svg", kept_by="loss")
+    data = pd.read_csv(paths["csv"])
+    assert data["epoch"][data["kept"]].unique().tolist() == [4]
+    paths = combined_curves({"net": files}, tmp_path / "all.svg", kept_by="loss")
+    assert pd.read_csv(paths["csv"])["iou"].isna().all()

@@ -19,7 +19,8 @@ LOOK = Lookup(CONFIG)
 wildcard_constraints:
     dataset="[a-z0-9_]+",
     recipe="[a-z0-9_]+",
-    method="[a-z0-9_]+",
+    # No method is called as the folder of a training seed.
+    method=r"(?!seed\d)[a-z0-9_]+",
     study="[a-z0-9_]+",
     experiment="[a-z0-9_]+",
     table="[a-z0-9_]+",
