@@ -17,10 +17,11 @@ from segmill.models.adaptive_norm import AdaptiveNorm
 from segmill.models.coordinates import AddCoordinates
 from segmill.models.layers import StandardisedConv2d
 from segmill.models.sizes import SizeGuard
+from segmill.models.unpooling import UnpoolByIndices
 
 NORMALISATIONS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, AdaptiveNorm)
 ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Identity)
-MERGES = ("cat", "add", "mul")
+MERGES = ("cat", "add", "mul", "getitem")
 LARGEST_MEASURED = 2**14
 
 
@@ -84,6 +85,11 @@ def _upsampled(layer: nn.Upsample, span: Span, axis: int) -> Span:
     return span.reach([np.arange(len(span.first) * int(factor)) // int(factor)])
 
 
+def _unpooled(layer: UnpoolByIndices, span: Span, axis: int) -> Span:
+    """A value and its index, which tells where in its window it goes, reach the whole window."""
+    return span.reach([np.arange(len(span.first) * 2) // 2])
+
+
 def _padded(layer: nn.ZeroPad2d, span: Span, axis: int) -> Span:
     left, _, top, _ = layer.padding
     return span.reach([np.arange(len(span.first)) - (left if axis else top)])
@@ -102,6 +108,7 @@ RULES: dict[type, Callable[[nn.Module, Span, int], Span]] = {
     nn.Conv2d: _convolved,
     StandardisedConv2d: _convolved,
     nn.MaxPool2d: _convolved,
+    UnpoolByIndices: _unpooled,
     nn.ConvTranspose2d: _transposed,
     nn.Upsample: _upsampled,
     nn.ZeroPad2d: _padded,
@@ -152,15 +159,20 @@ def _output_span(graph: fx.Graph, layers: dict, period: int, axis: int) -> Span:
             return inputs[0]
         elif node.op == "call_module" and type(layers[node.target]) in RULES:
             layer = layers[node.target]
-            spans[node] = RULES[type(layer)](layer, inputs[0], axis)
+            spans[node] = RULES[type(layer)](layer, _union(inputs), axis)
         elif node.op == "call_module" and not list(layers[node.target].parameters()):
             spans[node] = inputs[0]
         elif node.op == "call_function" and node.target.__name__ in MERGES:
-            first = np.min([span.first for span in inputs], axis=0)
-            spans[node] = Span(first, np.max([span.last for span in inputs], axis=0), period)
+            spans[node] = _union(inputs)
         else:
             raise TypeError(f"no rule for the receptive field of {node.format_node()}")
     raise TypeError("the network has no output")
+
+
+def _union(spans: list[Span]) -> Span:
+    """What a layer with several inputs of one size depends on."""
+    first = np.min([span.first for span in spans], axis=0)
+    return Span(first, np.max([span.last for span in spans], axis=0), spans[0].period)
 
 
 def measured_receptive_field(model: nn.Module) -> int:
@@ -201,6 +213,21 @@ def _measured_extent(open_copy: nn.Module, model: nn.Module, multiple: int, axis
     raise ValueError(f"the receptive field exceeds {LARGEST_MEASURED // 2} pixels")
 
 
+class _OpenPool(nn.AvgPool2d):
+    """The mean in place of the maximum, and once more in place of its index."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean = super().forward(x)
+        return mean, mean
+
+
+class _OpenUnpool(nn.Upsample):
+    """Value and index spread over the window: no gradient passes an index, but its window does."""
+
+    def forward(self, x: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        return super().forward(x + indices)
+
+
 def _let_through(model: nn.Module) -> nn.Module:
     """Replace all that can stop a gradient, in place; weights become those of a mean."""
     for parent in list(model.modules()):
@@ -208,7 +235,10 @@ def _let_through(model: nn.Module) -> nn.Module:
             if isinstance(layer, NORMALISATIONS + ACTIVATIONS):
                 setattr(parent, name, nn.Identity())
             elif isinstance(layer, nn.MaxPool2d):
-                setattr(parent, name, nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding))
+                kind = _OpenPool if layer.return_indices else nn.AvgPool2d
+                setattr(parent, name, kind(layer.kernel_size, layer.stride, layer.padding))
+            elif isinstance(layer, UnpoolByIndices):
+                setattr(parent, name, _OpenUnpool(scale_factor=2, mode="nearest"))
             elif isinstance(layer, StandardisedConv2d):
                 # Of equal weights standardisation would leave zeros.
                 setattr(parent, name, layer.without_standardisation())

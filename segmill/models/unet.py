@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from segmill.models import coordinates as place
 from segmill.models.dropout import KINDS, dropout
 from segmill.models.initialisation import initialise
 from segmill.models.layers import NORMS, UPSAMPLINGS, ConvNormAct, UpConv
@@ -22,6 +23,7 @@ class UNetOptions:
     upsampling : how the expanding path doubles the size
     dropout : kind of noise behind each level's pair of convolutions, the last pair excepted
     rate : its strength, see :func:`segmill.models.dropout.dropout`
+    coordinates : whether row and column of each pixel enter as two more channels
     """
 
     widths: tuple[int, ...] = option((64, 128, 256, 512, 1024), low=1)
@@ -29,6 +31,7 @@ class UNetOptions:
     upsampling: str = option("transposed", choices=UPSAMPLINGS)
     dropout: str = option("none", choices=KINDS)
     rate: float = option(0.2, low=0.0, high=0.95)
+    coordinates: bool = option(False)
 
     def conflicts(self) -> list[str]:
         """A U without a level has no network."""
@@ -46,7 +49,7 @@ class UNet(nn.Module):
     Parameters
     ----------
     in_channels, out_channels : channels of input and output
-    widths, norm, upsampling, dropout, rate : see :class:`UNetOptions`
+    widths, norm, upsampling, dropout, rate, coordinates : see :class:`UNetOptions`
     linear_tail : leave out normalisation and ReLU of the last 3x3 convolution, so that the last two
         layers are linear
 
@@ -66,6 +69,7 @@ class UNet(nn.Module):
         upsampling: str,
         dropout: str,
         rate: float,
+        coordinates: bool = False,
         linear_tail: bool = False,
     ):
         super().__init__()
@@ -75,7 +79,8 @@ class UNet(nn.Module):
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         self.merge = nn.ModuleList()
-        before = in_channels
+        self.enter = place.AddCoordinates() if coordinates else nn.Identity()
+        before = in_channels + place.CHANNELS * coordinates
         for width in widths:
             self.down.append(_pair(before, width, norm, dropout, rate))
             before = width
@@ -92,7 +97,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) float -> (B, out, H, W) float, in the pixel frame of the input."""
-        x = self.guard(x)
+        x = self.enter(self.guard(x))
         skips = []
         for level, pair in enumerate(self.down):
             x = pair(self.pool(x) if level else x)
