@@ -177,6 +177,28 @@ def _notions(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     notion_panels(rows, truths.attributes["notions"], output)
 
 
+def _alignment(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """One sweep: that of the settings, else the first that the method does not refuse."""
+    from segmill.classical import AlignmentOptions
+    from segmill.classical.alignment_producer import align_group
+    from segmill.options import build_options
+    from segmill.report.alignment_plots import alignment_plots
+
+    store = open_store(inputs["store"])
+    options = build_options(AlignmentOptions, settings["options"], "options of an alignment")
+    wanted = (
+        [settings["group"]] if "group" in settings else list(dict.fromkeys(store.table["group"]))
+    )
+    reasons = []
+    for group in wanted:
+        _, found = align_group(store, group, options)
+        if not found.failed:
+            alignment_plots(found, output, title=str(group))
+            return
+        reasons.append(f"{group}: {found.reason}")
+    raise ConfigError(f"{store.path} has no sweep that can be aligned:\n" + "\n".join(reasons))
+
+
 def _compared(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     """The same images by several methods."""
     from segmill.report.panels import rows_from_stores, truth_against_prediction
@@ -233,6 +255,7 @@ KINDS: dict[str, Callable[[Mapping, Inputs, str | Path], None]] = {
     "elastic": _elastic,
     "weights": _weights,
     "samples": _samples,
+    "alignment": _alignment,
     "compared": _compared,
     "dilations": _dilations,
     "imitation": _imitation,
