@@ -14,6 +14,7 @@ from segmill.augment.prepare import Cache, Prepared, prepare
 from segmill.augment.recipe import Level, Recipe
 from segmill.augment.transform import Variation, apply, draw
 from segmill.errors import ConfigError, StoreError
+from segmill.label_errors import check_spoilable, spoil_sample
 from segmill.random import generator
 from segmill.samples import LAYOUT, Sample
 from segmill.store import FieldSpec, Store, StorePlan
@@ -49,8 +50,9 @@ class AugmentProducer:
     ------
     ConfigError
         if a level does not exist, the split is empty, a target is to be made of instances that the
-        store does not have, or backgrounds are to be swapped but are not
-        there or the store lacks the notion that tells the sample from its background.
+        store does not have, labels are to have errors that do not all follow from one kind, or
+        backgrounds are to be swapped but are not there or the store lacks the notion that tells the
+        sample from its background.
     IntegrityError
         naming every image of a background without a zoom in its name.
     StoreError
@@ -88,6 +90,8 @@ class AugmentProducer:
             raise ConfigError(
                 f"{store.path}: expected instances to make the target of, found {store.fields}"
             )
+        if split == TRAIN and recipe.label_errors is not None:
+            check_spoilable(store.fields, self._derived, f"{store.path}, label_errors")
         self._columns = SourceColumns(store)
         self._backgrounds = None
         if split == TRAIN and any(recipe.levels[i].background > 0 for i in self.levels):
@@ -212,7 +216,11 @@ class AugmentProducer:
         return self._columns.click(source, prepared.raw_shape, prepared.sample.shape)
 
     def _prepare(self, source: int) -> Prepared:
-        prepared = prepare(self.store.sample(source), self.recipe.preprocessing, self._derived)
+        sample, errors = self.store.sample(source), self.recipe.label_errors
+        if self.split == TRAIN and errors is not None:
+            rng = generator(self.seed, "label_errors", self.store.table["sample_id"].iloc[source])
+            sample = spoil_sample(sample, errors, rng, self._derived)
+        prepared = prepare(sample, self.recipe.preprocessing, self._derived)
         if self._backgrounds is None:
             return prepared
         notions = self.store.attributes["notions"]

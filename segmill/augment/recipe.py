@@ -7,6 +7,8 @@ from segmill.augment.background_options import BackgroundOptions, read_backgroun
 from segmill.augment.geometry import INTERPOLATIONS
 from segmill.augment.reading import KeyReader, Range, is_integer
 from segmill.errors import ConfigError
+from segmill.label_errors import LabelErrors
+from segmill.options import build_options
 from segmill.preprocess import Preprocessing
 from segmill.targets import check_target
 
@@ -79,6 +81,8 @@ class Recipe:
     backgrounds : where other backgrounds come from; None where no level swaps them
     target : regression target that is made of the instances of each crop, see
         :func:`segmill.targets.derive_target`; None: the store's own, if it has one
+    label_errors : errors made on purpose in the labels of the training images, before all else, in
+        pixels of the raw image; None: none
     config : the recipe as it was written, for the record
     """
 
@@ -92,6 +96,7 @@ class Recipe:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     backgrounds: BackgroundOptions | None = None
     target: Mapping | None = None
+    label_errors: LabelErrors | None = None
     config: Mapping = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -138,14 +143,15 @@ def _recipe(reader: KeyReader) -> Recipe:
         preprocessing=_preprocessing(reader),
         backgrounds=read_backgrounds(reader),
         target=_target(reader),
+        label_errors=_label_errors(reader),
         config=written,
     )
     _check_backgrounds(reader, recipe)
     if recipe.foreground and size == "whole":
         reader.wrong("foreground", "0 where size is whole: there are no crops to place", size)
     reader.finish(
-        "backgrounds copies description evaluation foreground interpolation levels outside "
-        "preprocessing size target tiles"
+        "backgrounds copies description evaluation foreground interpolation label_errors levels "
+        "outside preprocessing size target tiles"
     )
     return recipe
 
@@ -246,6 +252,20 @@ def _target(reader: KeyReader) -> Mapping | None:
     except ConfigError as error:
         reader.offences.append(str(error))
     return spec
+
+
+def _label_errors(reader: KeyReader) -> LabelErrors | None:
+    written = reader.take("label_errors", None)
+    if written is None:
+        return None
+    if not isinstance(written, Mapping):
+        reader.wrong("label_errors", "a mapping or null", written)
+        return None
+    try:
+        return build_options(LabelErrors, written, "label_errors")
+    except ConfigError as error:
+        reader.offences.append(str(error))
+        return None
 
 
 def _preprocessing(reader: KeyReader) -> Preprocessing:

@@ -1,5 +1,6 @@
 import copy
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +11,7 @@ from segmill.augment import Level, Recipe
 from segmill.augment.background_options import BackgroundOptions, GeneratedOptions
 from segmill.config import merge
 from segmill.errors import ConfigError
+from segmill.label_errors import LabelErrors
 from segmill.preprocess import Preprocessing
 from segmill.targets import KINDS, ParticleTargetOptions
 
@@ -31,6 +33,7 @@ FULL = {
         "notion": "sample", "feather": 1.5, "degree": 2, "flip": 0.1, "brightness": [0.5, 2],
     },
     "target": {"kind": "particles", "sigma": 1.5},
+    "label_errors": {"kind": "contours", "amount": 2, "correlation": 5},
     "levels": [
         {"name": "easy"},
         {
@@ -76,6 +79,7 @@ def test_every_key_is_read():
             zoom="zoom", notion="sample", feather=1.5, degree=2, flip=0.1, brightness=(0.5, 2),
         ),
         target={"kind": "particles", "sigma": 1.5},
+        label_errors=LabelErrors("contours", 2.0, 5.0),
     )  # fmt: skip
 
 
@@ -91,6 +95,8 @@ def test_the_schema_knows_the_same_keys_and_defaults():
     target = SCHEMA["properties"]["target"]["properties"]
     assert tuple(target["kind"]["enum"]) == tuple(KINDS)
     assert target["sigma"]["default"] == ParticleTargetOptions().sigma
+    errors = SCHEMA["properties"]["label_errors"]["properties"]
+    assert {key: part["default"] for key, part in errors.items()} == asdict(LabelErrors())
     backgrounds = SCHEMA["properties"]["backgrounds"]["properties"]
     generated = backgrounds["generate"]["properties"]
     assert set(backgrounds) == set(FULL["backgrounds"]) | {"path", "dataset", "zoom"}
@@ -128,7 +134,9 @@ WRONG = [
     (("backgrounds", "feather"), -1), (("backgrounds", "degree"), 1.5),
     (("backgrounds", "notion"), ""), (("backgrounds", "flip"), 2), (("backgrounds", "blur"), 2),
     (("backgrounds", "generate"), {"count": 0}), (("backgrounds", "generate"), {"noise": -1}),
-    (("backgrounds", "brightness"), 1),
+    (("backgrounds", "brightness"), 1), (("label_errors",), "erode"),
+    (("label_errors",), {"sort": "erode"}), (("label_errors", "kind"), "blur"),
+    (("label_errors", "amount"), -1), (("label_errors", "correlation"), 0),
 ]  # fmt: skip
 
 
@@ -166,6 +174,7 @@ def test_what_is_wrong_is_named_and_no_schema_lets_it_pass(path, value):
     {"backgrounds": {"generate": {}, "zoom": "zoom"}},
     {"backgrounds": {"generate": {"dust": [-1, 2]}}},
     {"backgrounds": {"path": "a", "brightness": [0, 1]}},
+    {"label_errors": {"kind": "drop", "amount": 2}},
 ])  # fmt: skip
 def test_keys_that_contradict_each_other_or_their_bounds(change):
     with pytest.raises(ConfigError, match="expected"):
