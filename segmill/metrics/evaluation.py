@@ -10,6 +10,7 @@ from segmill.clicks import CLICK
 from segmill.errors import Problem, StoreError, raise_problems
 from segmill.metrics.clicks import click_counts, has_clicks, true_click
 from segmill.metrics.matching import match_overlaps
+from segmill.metrics.membranes import RegionOptions, region_agreement
 from segmill.metrics.notions import (
     NotionOptions,
     foreground_of,
@@ -36,6 +37,7 @@ def evaluate(
     thresholds: Sequence[float] = THRESHOLDS,
     notions: Mapping | None = None,
     particles: bool = False,
+    regions: Mapping | bool = False,
 ) -> pd.DataFrame:
     """Sufficient statistics of each image, for :func:`segmill.metrics.summarise` to pool.
 
@@ -54,6 +56,8 @@ def evaluate(
     thresholds : criterion values (IoU) of the instance matching, whole percents
     notions : options of :class:`segmill.metrics.NotionOptions`
     particles : whether errors of centre and surface of matched instances are measured, too
+    regions : whether connected regions of the foreground are compared as cells between membranes;
+        or options of :class:`segmill.metrics.RegionOptions` for doing so
 
     Returns
     -------
@@ -63,14 +67,16 @@ def evaluate(
     (with `particles`); intersection_<class>, union_<class> (with
     semantic); those of :func:`segmill.metrics.notion_counts` for each notion of the truth (with
     notions); those of :func:`segmill.metrics.click_counts` (with a predicted click, and clicks in
-    the truth); intersection_foreground, union_foreground. Areas in pixels.
+    the truth); those of :func:`segmill.metrics.region_agreement` (with `regions`);
+    intersection_foreground, union_foreground. Areas in pixels.
 
     Raises
     ------
     ConfigError
-        for an unknown option of `notions` or an illegal value.
+        for an unknown option of `notions` or `regions` or an illegal value.
     StoreError
-        if the stores have nothing to compare, no sample, or other classes.
+        if the stores have nothing to compare, no sample, or other classes, or there are no classes
+        to take `regions` from.
     IntegrityError
         naming every sample without partner, repeated, or of another size.
     """
@@ -86,10 +92,12 @@ def evaluate(
     if CLICK in notion_names(predictions) and has_clicks(truths):
         shared.append(CLICK)
     _check_comparable(predictions, truths, shared)
+    of_regions = _region_options(regions, predictions, shared)
     pairs = paired_rows(predictions, truths, split)
     rows = [
         _row(predictions, truths, p, t, shared, percents, options)
         | (_particles(predictions, truths, p, t) if particles else {})
+        | (_regions(predictions, truths, p, t, of_regions) if of_regions else {})
         for p, t in track(pairs, len(pairs), f"evaluate {predictions.path.name}", "image")
     ]
     return pd.DataFrame(rows)
@@ -167,6 +175,25 @@ def _row(predictions, truths, p, t, shared, percents, options: NotionOptions) ->
         both, either = foreground_counts(*foregrounds, ignore)
         row |= {"intersection_foreground": both, "union_foreground": either}
     return row
+
+
+def _regions(predictions: Store, truths: Store, p: int, t: int, options: RegionOptions) -> dict:
+    """Agreement of the cells between membranes of prediction `p` and truth `t`."""
+    ignore = truths.ignore(t) if "ignore" in truths.fields else None
+    return region_agreement(predictions.semantic(p), truths.semantic(t), ignore, options)
+
+
+def _region_options(
+    regions: Mapping | bool, predictions: Store, shared: list[str]
+) -> RegionOptions | None:
+    """How regions are compared; None where they are not."""
+    if regions is False:
+        return None
+    if "semantic" not in shared:
+        raise StoreError(
+            f"{predictions.path}: regions need semantic in both stores, found {shared}"
+        )
+    return build_options(RegionOptions, {} if regions is True else regions, "regions")
 
 
 def _true_notions(truths: Store, t: int) -> dict[str, np.ndarray]:

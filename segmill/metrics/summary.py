@@ -8,6 +8,7 @@ import pandas as pd
 from segmill.errors import SegmillError
 from segmill.metrics.bootstrap import bootstrap_intervals
 from segmill.metrics.clicks import click_figures, click_medians
+from segmill.metrics.membranes import region_figures
 from segmill.metrics.notions import notion_figures
 from segmill.metrics.particles import particle_figures, particle_rms
 from segmill.metrics.regions import ratio
@@ -70,8 +71,8 @@ def summarise(
     ``click_missed`` among recorded clicks, ``click_false`` among images where nobody would click;
     ``click_distance_px``, ``click_distance_um``, mean over the images with a recorded and a
     predicted click, and ``..._median`` (without a mean of images); those of
-    :func:`segmill.metrics.particles.particle_figures`, and ``centre_error_rms_px``. Shares lie in
-    0 .. 1; nan where undefined.
+    :func:`segmill.metrics.particles.particle_figures`, and ``centre_error_rms_px``; those of
+    :func:`segmill.metrics.membranes.region_figures`. Shares lie in 0 .. 1; nan where undefined.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def _figures(table: pd.DataFrame) -> _Figures:
         matched = table[f"matched_sum_{min(percents, key=int)}"]
         parts |= {"precision": (tp, tp + fp), "recall": (tp, tp + fn), "matched_iou": (matched, tp)}
     of_notions, means_of_notions = notion_figures(table)
-    parts |= of_notions | click_figures(table) | particle_figures(table)
+    parts |= of_notions | click_figures(table) | particle_figures(table) | region_figures(table)
     if table.empty or not parts:
         raise SegmillError(
             f"nothing to summarise: {len(table)} images with the columns {list(table.columns)}"
