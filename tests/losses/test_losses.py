@@ -66,6 +66,19 @@ def test_gradient_is_that_of_finite_differences(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), EVERY)
+@pytest.mark.parametrize("content", ["none", "all"])
+def test_empty_and_full_masks_follow_the_definition_and_its_gradient(name, options, content):
+    """No pixel of any class but the first and no notion at all; or nothing but them."""
+    prediction, truth = make(seed=4, shape=(2, 3, 3, 3), options=options)
+    truth["semantic"][:] = 0 if content == "none" else 2
+    truth["notions"] = torch.full_like(truth["notions"].int(), 0 if content == "none" else 7)
+    loss = losses.build(name, **options)
+    expected = loss_by_definition(name, options, prediction, truth)
+    assert loss(prediction, truth).item() == pytest.approx(expected, rel=1e-6)
+    assert torch.autograd.gradcheck(lambda p: loss(p, truth), prediction.requires_grad_())
+
+
+@pytest.mark.parametrize(("name", "options"), EVERY)
 def test_nothing_under_the_ignore_mask_matters(name, options):
     prediction, truth = make(seed=2, options=options)
     loss = losses.build(name, **options)
