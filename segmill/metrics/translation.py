@@ -88,16 +88,15 @@ def translation_differences(
         for side in SIDES:
             row, column = _place(side, distance, middle, free)
             difference = np.abs(seen(row, column) - reference)
-            offsets = row - middle[0], column - middle[1]
             rows.append(
                 {
                     "distance": int(distance),
                     "side": side,
                     "row": row,
                     "column": column,
-                    "in_phase": (row - middle[0]) % multiple
-                    == (column - middle[1]) % multiple
-                    == 0,
+                    "in_phase": not (
+                        (row - middle[0]) % multiple or (column - middle[1]) % multiple
+                    ),
                     "max_difference": float(difference.max()),
                     "mean_difference": float(difference.mean()),
                 }
