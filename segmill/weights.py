@@ -95,8 +95,12 @@ def weight_map(
     w0: float = 10.0,
     sigma: float = 5.0,
     ignore: np.ndarray | None = None,
+    balanced: bool = True,
 ) -> np.ndarray:
     """w_c of the class of each pixel plus the border term; 0 where not annotated.
+
+    A class that weighs more is predicted beyond its outline. Where classes are not balanced, w_c is
+    1: gaps between cells weigh more, outlines of cells that stand alone stay where they are.
 
     Parameters
     ----------
@@ -104,6 +108,7 @@ def weight_map(
     instances : (h, w) integer object ids, 0 = background
     w0, sigma : see :func:`border_term`
     ignore : (h, w) bool, True = not annotated
+    balanced : w_c is that of :func:`class_weights`; False: 1 for every class
 
     Returns
     -------
@@ -113,8 +118,8 @@ def weight_map(
         raise ValueError(
             f"semantic labels are {semantic.shape}, instances {instances.shape}: expected one frame"
         )
-    by_class = class_weights(semantic, 256, ignore)
-    weights = by_class[semantic] + border_term(instances, w0, sigma)
+    of_class = class_weights(semantic, 256, ignore)[semantic] if balanced else np.float32(1)
+    weights = of_class + border_term(instances, w0, sigma)
     if ignore is not None:
         weights[ignore] = 0
     return weights

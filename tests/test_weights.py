@@ -101,6 +101,20 @@ def test_weight_map_adds_both():
     assert hidden[~ignore].all()
 
 
+def test_unbalanced_classes_weigh_one():
+    instances = np.zeros((20, 20), np.int32)
+    instances[4:8, 4:8], instances[4:8, 10:14] = 1, 2
+    semantic = (instances > 0).astype(np.uint8)
+    ignore = np.zeros((20, 20), bool)
+    ignore[5:7] = True
+    weights = weight_map(semantic, instances, 4, 3, ignore, balanced=False)
+    assert weights.dtype == np.float32
+    expected = np.where(ignore, 0, 1 + border_term(instances, 4, 3))
+    np.testing.assert_array_equal(weights, expected)
+    alone = weight_map(semantic, instances * (instances == 1), 4, 3, balanced=False)
+    np.testing.assert_array_equal(alone, np.ones((20, 20), np.float32))
+
+
 def test_what_is_no_instance_image_is_refused():
     with pytest.raises(ValueError, match="found float64"):
         border_term(np.zeros((3, 3)))

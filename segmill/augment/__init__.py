@@ -1,8 +1,8 @@
 """Augmentation: crops of images, varied together with their labels, in levels of difficulty.
 
 :class:`Recipe` says what to do, :class:`AugmentProducer` does it to a sample store; the parts
-(coordinate map, elastic displacement, mirroring, colours, grey levels, other backgrounds) can be
-used on their own.
+(coordinate map, elastic displacement, mirroring, colours, grey levels, other backgrounds, pasted
+instances) can be used on their own.
 """
 
 from segmill.augment.augment import AugmentProducer
@@ -20,6 +20,8 @@ from segmill.augment.geometry import (
     warp_image,
 )
 from segmill.augment.mirror import mirrored_instances, quarter_and_mirror, separate_mirrored
+from segmill.augment.paste import paste_instances
+from segmill.augment.paste_options import PasteOptions
 from segmill.augment.photometric import add_noise, change_greys
 from segmill.augment.placement import centred, cover, grid, random_box
 from segmill.augment.positions import moved_point
@@ -35,6 +37,7 @@ __all__ = [
     "GeneratedOptions",
     "Level",
     "OwnLight",
+    "PasteOptions",
     "Prepared",
     "Recipe",
     "Scene",
@@ -53,6 +56,7 @@ __all__ = [
     "moved_point",
     "nearest_pixels",
     "own_light",
+    "paste_instances",
     "prepare",
     "quarter_and_mirror",
     "random_box",

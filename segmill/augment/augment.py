@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from segmill.augment.backgrounds import Backdrop, open_backgrounds, sample_light
 from segmill.augment.columns import SourceColumns, cut_click
-from segmill.augment.placement import Box, centre_of, centred, cover, grid, random_box
+from segmill.augment.pasting import Pasting
+from segmill.augment.placement import Box, centre_of, cut, grid, random_box
 from segmill.augment.prepare import Cache, Prepared, prepare
 from segmill.augment.recipe import Level, Recipe
+from segmill.augment.selection import evaluation_boxes, selected_levels
 from segmill.augment.transform import Variation, apply, draw
 from segmill.errors import ConfigError, StoreError
 from segmill.label_errors import check_spoilable, spoil_sample
@@ -27,6 +29,14 @@ ATTEMPTS = 100
 # Whole prepared images kept: rows of one image follow each other, and threads work on few at once.
 CACHED_IMAGES = 4
 _COPIED = ("dataset", "classes", "notions", "targets", "units", "source", "licence", "derived")
+
+
+@dataclass(frozen=True)
+class _Extras:
+    """What comes into a crop from elsewhere: another background, and who draws what is pasted."""
+
+    backdrop: Backdrop | None = None
+    pasting: np.random.Generator | None = None
 
 
 class AugmentProducer:
@@ -78,7 +88,7 @@ class AugmentProducer:
         self.seed = seed
         self.compression = compression
         self.shard_mib = shard_mib
-        self.levels = _selected(recipe, levels)
+        self.levels = selected_levels(recipe, levels)
         self._sources = store.where(split=split)
         if not len(self._sources):
             counts = store.table["split"].value_counts().to_dict()
@@ -97,6 +107,11 @@ class AugmentProducer:
         if split == TRAIN and any(recipe.levels[i].background > 0 for i in self.levels):
             self._backgrounds = open_backgrounds(recipe, store, seed, backgrounds)
             self._backgrounds.report(self._columns.zooms[self._sources])
+        self._pasting = None
+        if split == TRAIN and any(recipe.levels[i].paste > 0 for i in self.levels):
+            self._pasting = Pasting(
+                store, self._derived, self._sources, self._prepare, recipe.paste, seed
+            )
         self._cache: Cache[Prepared] = Cache(self._prepare, CACHED_IMAGES)
         self._rows = list(self._train_rows() if split == TRAIN else self._evaluation_rows())
 
@@ -128,9 +143,9 @@ class AugmentProducer:
 
         `notes` tell what was drawn: centre of the crop in the prepared image (pixels), flips,
         rotation and shear (degrees), magnification (the level's zoom), alpha, quarter, changes of
-        colours and grey levels, and the background. The source's columns ``mm_per_px``,
-        ``click_row`` and ``click_column`` are brought into the frame of the crop; a click that is
-        not in view is NaN.
+        colours and grey levels, background, and how many instances were ``pasted``. The source's
+        columns ``mm_per_px``, ``click_row`` and ``click_column`` are brought into the frame of the
+        crop; a click that is not in view is NaN.
 
         Raises
         ------
@@ -140,8 +155,8 @@ class AugmentProducer:
         source, tile, level, copy = self._rows[i]
         prepared = self._cache.get(source)
         if self.split != TRAIN:
-            box = self._evaluation_boxes(prepared.sample.shape)[tile]
-            crop = _cut(prepared.sample, box)
+            box = evaluation_boxes(self.recipe, prepared.sample.shape)[tile]
+            crop = cut(prepared.sample, box)
             if "target" in self._derived:
                 crop.target = derive_target(crop.instances, self._derived["target"])
             crop.notes.update(cut_click(self._click(source, prepared), box))
@@ -154,19 +169,21 @@ class AugmentProducer:
         if self._backgrounds is not None:
             own = generator(self.seed, f"{stage}/background", name, copy)
             backdrop = self._backgrounds.draw(self._columns.zooms[source], level.background, own)
+        own = generator(self.seed, f"{stage}/paste", name, copy) if self._pasting else None
+        extras = _Extras(backdrop, own)
         if self.recipe.size == "whole":
             box = grid(prepared.sample.shape, self.recipe.tiles)[tile]
-            return self._varied(prepared, source, level, box, rng, backdrop)
-        return self._random_crop(prepared, source, level, rng, backdrop)
+            return self._varied(prepared, source, level, box, rng, extras)
+        return self._random_crop(prepared, source, level, rng, extras)
 
     def _random_crop(
-        self, prepared: Prepared, source: int, level: Level, rng, backdrop: Backdrop | None
+        self, prepared: Prepared, source: int, level: Level, rng, extras: _Extras
     ) -> Sample:
         on_label = rng.random() < self.recipe.foreground and len(prepared.foreground)
         pixels = prepared.foreground if on_label else None
         for _ in range(ATTEMPTS if len(prepared.annotated) else 0):
             box = random_box(rng, prepared.sample.shape, self.recipe.size, pixels)
-            crop = self._varied(prepared, source, level, box, rng, backdrop)
+            crop = self._varied(prepared, source, level, box, rng, extras)
             if crop.ignore is None or not crop.ignore.all():
                 return crop
             # Blind places may all miss a small annotated region.
@@ -178,18 +195,16 @@ class AugmentProducer:
         )
 
     def _varied(
-        self,
-        prepared: Prepared,
-        source: int,
-        level: Level,
-        box: Box,
-        rng,
-        backdrop: Backdrop | None,
+        self, prepared: Prepared, source: int, level: Level, box: Box, rng, extras: _Extras
     ) -> Sample:
         variation = draw(level, rng)
+        backdrop, sample = extras.backdrop, prepared.sample
         scene = backdrop and self._backgrounds.scene(backdrop, prepared.own)
+        notes = backdrop.notes() if backdrop else {}
+        if extras.pasting is not None:
+            sample, notes["pasted"] = self._pasting(sample, level.paste, box, extras.pasting)
         crop = apply(
-            prepared.sample,
+            sample,
             variation,
             box,
             rng,
@@ -199,7 +214,7 @@ class AugmentProducer:
             scene,
             self._click(source, prepared),
         )
-        crop.notes.update(backdrop.notes() if backdrop else {})
+        crop.notes.update(notes)
         return self._noted(crop, variation, box, source)
 
     def _noted(self, crop: Sample, variation: Variation, box: Box, source: int) -> Sample:
@@ -237,17 +252,8 @@ class AugmentProducer:
 
     def _evaluation_rows(self) -> Iterator[tuple[int, int, int, int]]:
         for source in self._sources.tolist():
-            for tile in range(len(self._evaluation_boxes(self._source_shape(source)))):
+            for tile in range(len(evaluation_boxes(self.recipe, self._source_shape(source)))):
                 yield source, tile, 0, 0
-
-    def _evaluation_boxes(self, shape: tuple[int, int]) -> list[Box]:
-        if self.recipe.evaluation == "whole":
-            return [(0, 0, *shape)]
-        if self.recipe.evaluation == "centre":
-            return [centred(shape, self.recipe.size)]
-        if self.recipe.size == "whole":
-            return grid(shape, self.recipe.tiles)
-        return cover(shape, self.recipe.size)
 
     def _source_shape(self, source: int) -> tuple[int, int]:
         return self.recipe.preprocessing.output_shape(self.store.extent[source].tolist())
@@ -255,7 +261,7 @@ class AugmentProducer:
     def _size(self, source: int, tile: int) -> tuple[int, int]:
         shape = self._source_shape(source)
         if self.split != TRAIN:
-            return self._evaluation_boxes(shape)[tile][2:]
+            return evaluation_boxes(self.recipe, shape)[tile][2:]
         if self.recipe.size == "whole":
             return tuple(math.ceil(side / self.recipe.tiles) for side in shape)
         return self.recipe.size
@@ -287,22 +293,3 @@ class AugmentProducer:
         if self.split == TRAIN and self.recipe.outside == "ignore":
             fields["ignore"] = FieldSpec("bool")
         return fields
-
-
-def _selected(recipe: Recipe, levels: Iterable[int | str] | None) -> list[int]:
-    names = [level.name for level in recipe.levels]
-    if levels is None:
-        return list(range(len(names)))
-    wanted = list(levels)
-    legal = [*range(len(names)), *names]
-    unknown = [level for level in wanted if level not in legal]
-    if unknown or not wanted:
-        raise ConfigError(f"expected levels among {legal}, found {unknown or wanted}")
-    return sorted({names.index(lv) if isinstance(lv, str) else lv for lv in wanted})
-
-
-def _cut(sample: Sample, box: Box) -> Sample:
-    row, column, height, width = box
-    window = np.s_[row : row + height, column : column + width]
-    cut = {name: np.ascontiguousarray(a[window]) for name, a in sample.arrays().items()}
-    return Sample(**cut)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from segmill.samples import Sample
+
 Box = tuple[int, int, int, int]
 
 
@@ -71,6 +73,14 @@ def random_box(
         for at, side, part in zip(wanted, shape, size, strict=True)
     )
     return *starts, *size
+
+
+def cut(sample: Sample, box: Box) -> Sample:
+    """The arrays of a sample in a box that lies inside the image, copied."""
+    row, column, height, width = box
+    window = np.s_[row : row + height, column : column + width]
+    arrays = {name: np.ascontiguousarray(a[window]) for name, a in sample.arrays().items()}
+    return Sample(**arrays)
 
 
 def centre_of(box: Box) -> tuple[float, float]:

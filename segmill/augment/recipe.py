@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from segmill.augment.background_options import BackgroundOptions, read_backgrounds
 from segmill.augment.geometry import INTERPOLATIONS
+from segmill.augment.paste_options import PasteOptions, read_paste
 from segmill.augment.reading import KeyReader, Range, is_integer
 from segmill.errors import ConfigError
 from segmill.label_errors import LabelErrors
@@ -41,6 +42,7 @@ class Level:
     channel_swap : probability of a random order of the channels
     grey : probability that every channel becomes the grey level
     background : probability of another background
+    paste : probability that instances of training images are pasted into a crop
     """
 
     name: str
@@ -61,6 +63,7 @@ class Level:
     channel_swap: float = 0.0
     grey: float = 0.0
     background: float = 0.0
+    paste: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Recipe:
         ``"whole"``, ``"tiles"`` that cover the image, or one ``"centre"`` crop
     preprocessing : what is done to each whole image first
     backgrounds : where other backgrounds come from; None where no level swaps them
+    paste : which instances are pasted and how, where a level pastes
     target : regression target that is made of the instances of each crop, see
         :func:`segmill.targets.derive_target`; None: the store's own, if it has one
     label_errors : errors made on purpose in the labels of the training images, before all else, in
@@ -95,6 +99,7 @@ class Recipe:
     evaluation: str = "whole"
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     backgrounds: BackgroundOptions | None = None
+    paste: PasteOptions = field(default_factory=PasteOptions)
     target: Mapping | None = None
     label_errors: LabelErrors | None = None
     config: Mapping = field(default_factory=dict, compare=False)
@@ -142,6 +147,7 @@ def _recipe(reader: KeyReader) -> Recipe:
         evaluation=_evaluation(reader, size, tiles),
         preprocessing=_preprocessing(reader),
         backgrounds=read_backgrounds(reader),
+        paste=read_paste(reader),
         target=_target(reader),
         label_errors=_label_errors(reader),
         config=written,
@@ -151,7 +157,7 @@ def _recipe(reader: KeyReader) -> Recipe:
         reader.wrong("foreground", "0 where size is whole: there are no crops to place", size)
     reader.finish(
         "backgrounds copies description evaluation foreground interpolation label_errors levels "
-        "outside preprocessing size target tiles"
+        "outside paste preprocessing size target tiles"
     )
     return recipe
 
@@ -207,11 +213,12 @@ def _level(reader: KeyReader, copies: int) -> Level:
         channel_swap=reader.probability("channel_swap"),
         grey=reader.probability("grey"),
         background=reader.probability("background"),
+        paste=reader.probability("paste"),
     )
     elastic.finish("alpha sigma")
     reader.finish(
         "name copies flip transpose rotation mirror shift zoom shear elastic channel_swap grey "
-        "background brightness contrast gamma noise"
+        "background paste brightness contrast gamma noise"
     )
     return level
 

@@ -26,6 +26,7 @@ ALL = "all"
 AUTO = "auto"
 # Sections of a training that a configuration has among the options of the loss.
 _AMONG_LOSS = ("weights", "balance")
+_WEIGHT_MAP = tuple(f.name for f in fields(WeightMap))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,8 @@ class TrainingConfig(Settings):
     loss : name and options of a loss, see :func:`segmill.losses.build`; the option ``weights`` of
         ``focal`` may be ``"auto"``: measured on the training's images, see `balance`
     balance : how; in a configuration its key ``weights_limit`` stands among the options of the loss
-    weights : the weight map of losses that need one; in a configuration its keys ``w0`` and
-        ``sigma`` stand among the options of the loss
+    weights : the weight map of losses that need one; in a configuration its keys ``w0``,
+        ``sigma`` and ``class_weights`` stand among the options of the loss
     optimizer : name and options, see :mod:`segmill.training.optimizers`
     schedule, early_stop, curriculum, precision : see their classes; null for early_stop: never
         stop early; null for curriculum: all levels from the start
@@ -189,7 +190,7 @@ class _Reader:
         def check(name: str, options: dict) -> None:
             own = dict(options)
             if name == "weighted_cross_entropy":
-                maps.update({k: own.pop(k) for k in ("w0", "sigma") if k in own})
+                maps.update({k: own.pop(k) for k in _WEIGHT_MAP if k in own})
             if name == "focal" and own.get("weights") == AUTO:
                 own.pop("weights")
                 balance.update({k: own.pop(k) for k in ("weights_limit",) if k in own})

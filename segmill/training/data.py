@@ -122,10 +122,11 @@ class BatchMaker:
         instances = arrays.get("instances", np.zeros(semantic.shape, np.int32))
         maps = np.empty(semantic.shape, np.float32)
         w0, sigma = self.weights.w0, self.weights.sigma
+        balanced = self.weights.class_weights == "balanced"
         for k, name in enumerate(ids):
             ignore = arrays["ignore"][k] if "ignore" in arrays else None
             try:
-                maps[k] = weight_map(semantic[k], instances[k], w0, sigma, ignore)
+                maps[k] = weight_map(semantic[k], instances[k], w0, sigma, ignore, balanced)
             except ValueError as error:
                 raise _failure("weighting", self.store, name, error) from error
         return maps

@@ -21,10 +21,12 @@ class WeightMap:
 
     w0 : weight where two cells meet; 0 leaves the class weights alone
     sigma : of its decay, in pixels
+    class_weights : ``"balanced"``: inverse class frequencies; ``"none"``: 1 for every class
     """
 
     w0: float = option(10.0, low=0.0)
     sigma: float = option(5.0, low=1e-3)
+    class_weights: str = option("balanced", choices=("balanced", "none"))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import yaml
 
 from segmill.augment import Level, Recipe
 from segmill.augment.background_options import BackgroundOptions, GeneratedOptions
+from segmill.augment.paste_options import PasteOptions
 from segmill.config import merge
 from segmill.errors import ConfigError
 from segmill.label_errors import LabelErrors
@@ -32,6 +33,11 @@ FULL = {
                      "dust": [1, 2], "noise": 0.02},
         "notion": "sample", "feather": 1.5, "degree": 2, "flip": 0.1, "brightness": [0.5, 2],
     },
+    "paste": {
+        "images": 5, "count": [2, 4], "area_power": -1, "near": 0.1, "largest_cover": 0.3,
+        "flip": 0.2, "rotation": [0, 90], "zoom": [0.5, 2], "margin": 3, "feather": 1.5,
+        "match": False,
+    },
     "target": {"kind": "particles", "sigma": 1.5},
     "label_errors": {"kind": "contours", "amount": 2, "correlation": 5},
     "levels": [
@@ -41,7 +47,7 @@ FULL = {
             "zoom": [0.5, 2], "shear": [-5, 5], "elastic": {"alpha": [0, 50], "sigma": 5},
             "brightness": [-0.1, 0.1], "contrast": [0.9, 1.1], "gamma": [0.5, 2],
             "noise": [0, 0.02], "transpose": 0.2, "shift": [-0.1, 0.2], "channel_swap": 0.3,
-            "grey": 0.4, "background": 0.6,
+            "grey": 0.4, "background": 0.6, "paste": 0.7,
         },
     ],
 }  # fmt: skip
@@ -70,7 +76,7 @@ def test_every_key_is_read():
         levels=(
             Level("easy", copies=3),
             Level("hard", 2, 0.5, (-10, 10), 0.1, (0.5, 2), (-5, 5), (0, 50), 5, (-0.1, 0.1),
-                  (0.9, 1.1), (0.5, 2), (0, 0.02), 0.2, (-0.1, 0.2), 0.3, 0.4, 0.6),
+                  (0.9, 1.1), (0.5, 2), (0, 0.02), 0.2, (-0.1, 0.2), 0.3, 0.4, 0.6, 0.7),
         ),
         size=(32, 48), foreground=0.5, interpolation="cubic", outside="ignore",
         evaluation="centre", preprocessing=Preprocessing({"mode": "dtype"}, 0.5, "grey"),
@@ -78,6 +84,7 @@ def test_every_key_is_read():
             generate=GeneratedOptions(3, (0.4, 0.5), (0, 0.1), (0, 0.2), (1, 2), 0.02),
             zoom="zoom", notion="sample", feather=1.5, degree=2, flip=0.1, brightness=(0.5, 2),
         ),
+        paste=PasteOptions(5, (2, 4), -1, 0.1, 0.3, 0.2, (0, 90), (0.5, 2), 3, 1.5, False),
         target={"kind": "particles", "sigma": 1.5},
         label_errors=LabelErrors("contours", 2.0, 5.0),
     )  # fmt: skip
@@ -109,6 +116,12 @@ def test_the_schema_knows_the_same_keys_and_defaults():
     for key, part in generated.items():
         default = getattr(GeneratedOptions(), key)
         assert part["default"] == (list(default) if isinstance(default, tuple) else default)
+    pasting = SCHEMA["properties"]["paste"]["properties"]
+    assert set(pasting) == set(FULL["paste"])
+    assert Recipe.from_dict({"levels": [{"name": "a"}], "paste": {}}).paste == PasteOptions()
+    for key, part in pasting.items():
+        default = getattr(PasteOptions(), key)
+        assert part["default"] == (list(default) if isinstance(default, tuple) else default)
 
 
 @pytest.mark.parametrize(("config", "mode"), [
@@ -137,6 +150,10 @@ WRONG = [
     (("backgrounds", "brightness"), 1), (("label_errors",), "erode"),
     (("label_errors",), {"sort": "erode"}), (("label_errors", "kind"), "blur"),
     (("label_errors", "amount"), -1), (("label_errors", "correlation"), 0),
+    (("levels", 1, "paste"), 2), (("paste",), "cells"),
+    (("paste", "images"), 0), (("paste", "count"), [0, 2]), (("paste", "area_power"), -5),
+    (("paste", "near"), 1.1), (("paste", "largest_cover"), -1), (("paste", "rotation"), 5),
+    (("paste", "margin"), -1), (("paste", "match"), 1), (("paste", "blur"), 1),
 ]  # fmt: skip
 
 
@@ -175,6 +192,8 @@ def test_what_is_wrong_is_named_and_no_schema_lets_it_pass(path, value):
     {"backgrounds": {"generate": {"dust": [-1, 2]}}},
     {"backgrounds": {"path": "a", "brightness": [0, 1]}},
     {"label_errors": {"kind": "drop", "amount": 2}},
+    {"paste": {"count": [3, 2]}},
+    {"paste": {"zoom": [0, 1]}},
 ])  # fmt: skip
 def test_keys_that_contradict_each_other_or_their_bounds(change):
     with pytest.raises(ConfigError, match="expected"):

@@ -17,7 +17,8 @@ def test_settings_read_back_from_their_own_dict_are_the_same():
     )
     plain = json.loads(json.dumps(config.to_dict()))
     assert TrainingConfig.from_dict(plain) == config
-    assert plain["loss"] == {"name": "weighted_cross_entropy", "options": {"w0": 2.0, "sigma": 2.0}}
+    options = {"w0": 2.0, "sigma": 2.0, "class_weights": "balanced"}
+    assert plain["loss"] == {"name": "weighted_cross_entropy", "options": options}
     assert plain["early_stop"] == {"monitor": "iou", "patience": 3}
     assert config.needs == ("semantic", "weight")
 
@@ -52,7 +53,10 @@ def test_null_sections_are_absent_or_default():
 def test_all_offences_are_named_at_once():
     wrong = {
         "model": {"name": "unet_compresed"},
-        "loss": {"name": "weighted_cross_entropy", "options": {"w0": -3, "gamma": 1}},
+        "loss": {
+            "name": "weighted_cross_entropy",
+            "options": {"w0": -3, "gamma": 1, "class_weights": "rare"},
+        },
         "epoch": 3,
         "weights": {"w0": 1},
         "batch_size": 0,
@@ -70,6 +74,7 @@ def test_all_offences_are_named_at_once():
         "model.name: expected one of",
         "loss.options.w0: expected at least 0.0, found -3.0",
         "loss.options.gamma: unknown option",
+        "loss.options.class_weights: expected one of balanced, none, found 'rare'",
         "epoch: unknown key; did you mean epochs?",
         "weights: unknown key",
         "batch_size: expected at least 1, found 0",

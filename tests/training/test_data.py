@@ -89,6 +89,17 @@ def test_weights_are_those_of_each_image_without_its_padding(mixed):
         assert not batch.truth["weight"][i, h:].any()
 
 
+def test_weights_of_gaps_alone(mixed):
+    mean, std = (0.4, 0.6), (0.2, 0.3)
+    make = BatchMaker(mixed, ("weight",), WeightMap(3.0, 2.0, "none"), mean, std)
+    batch = make(np.arange(3))
+    for i, (h, w) in enumerate(Mixed.sizes):
+        expected = weight_map(
+            mixed.semantic(i), mixed.instances(i), 3.0, 2.0, mixed.ignore(i), balanced=False
+        )
+        assert np.array_equal(batch.truth["weight"][i, :h, :w].numpy(), expected)
+
+
 def test_notions_and_targets_have_the_layout_of_the_losses(mixed):
     batch = maker(mixed, ("notions", "target"))(np.array([2]))
     assert np.array_equal(batch.truth["notions"][0].numpy(), mixed.notions(2).astype(np.int32))
