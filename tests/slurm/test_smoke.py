@@ -7,8 +7,9 @@ from segmill import open_store
 
 pytestmark = pytest.mark.slurm
 
-GPU_RULES = {"train", "prediction"}
-COMMAND = ("--profile", "slurm", "--config", "preset=smoke")
+GPU_RULES = {"train", "prediction", "robustness", "latency"}
+# Two studies have every kind of job.
+COMMAND = ("--profile", "slurm", "--config", "preset=smoke", "studies=[cells,beamline]")
 
 
 @pytest.fixture(scope="module")

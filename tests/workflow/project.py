@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tests.slurm.project import TIMEOUT_SECONDS, copy_repository
 
-PRESET = ("--config", "preset=smoke")
+# One study is enough to watch the workflow; test_studies.py runs the others.
+PRESET = ("--config", "preset=smoke", "studies=cells")
 
 
 @dataclass(frozen=True)
