@@ -56,8 +56,10 @@ def read_annotations(
         naming the file and each annotator that is wrong in it: no `groundTruth`, no segmentation,
         one of another size than the image, ids that are not whole numbers from 1.
     """
+    if not path.is_file():
+        raise offence(path, "a MATLAB file", "no such file")
     try:
-        content = loadmat(path, variable_names=[KEY])
+        content = loadmat(path, variable_names=[KEY], appendmat=False)
     except _DAMAGE as error:
         cause = " ".join(str(error).split()) or "damaged data"
         raise offence(path, "a MATLAB file", f"{type(error).__name__}: {cause}") from error

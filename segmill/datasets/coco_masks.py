@@ -13,6 +13,9 @@ import numba
 import numpy as np
 from pycocotools import mask as coco_mask
 
+# pycocotools 2.0.11 fails with NumPy 2 where it is asked for the areas of more than 255 masks.
+_AREAS_AT_ONCE = 255
+
 
 class Extent(NamedTuple):
     """Smallest and largest coordinates of polygons in px, or the size that run lengths speak of."""
@@ -194,4 +197,6 @@ def _fill(packed: np.ndarray, flat: np.ndarray, value: int) -> None:
 
 def area(masks: Sequence[dict]) -> np.ndarray:
     """Number of pixels (n,) int64 of masks as :func:`encode` gives them."""
-    return coco_mask.area(list(masks)).astype(np.int64) if masks else np.zeros(0, np.int64)
+    firsts = range(0, len(masks), _AREAS_AT_ONCE)
+    parts = [coco_mask.area(list(masks[first : first + _AREAS_AT_ONCE])) for first in firsts]
+    return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)

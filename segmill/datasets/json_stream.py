@@ -12,6 +12,8 @@ from segmill.datasets.raster import offence
 # Bytes that are read at once, and the most that one element may take.
 CHUNK = 1 << 20
 LARGEST = 256 << 20
+# A number that the end of the text cuts off is taken for a shorter one: 1.5e-7 as 1.5, e- after it.
+_CUT_NUMBER = 3
 _decode = json.JSONDecoder().raw_decode
 _blank = re.compile(r"[ \t\r\n]*").match
 
@@ -95,8 +97,7 @@ class _Buffer:
                     raise self._offence(f"a value: {error}") from error
                 self._refill()
                 continue
-            # A number that ends with the text may go on in the file.
-            if end < len(self._text) or self._ended:
+            if self._ended or len(self._text) - end >= _CUT_NUMBER:
                 break
             self._refill()
         raw, place = self._text[self._at : end], self._start + self._at

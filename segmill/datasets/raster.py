@@ -230,8 +230,11 @@ def _read_other(path: Path, content: bytes | None = None) -> Raster:
             return _deep_png(path, content)
         if image.mode == "P":
             return _palette_raster(image)
-        if image.format == "JPEG" and (quick := _whole_jpeg(path, content, image.mode)) is not None:
-            return Raster(quick)
+        if (
+            image.format == "JPEG"
+            and (pixels := _whole_jpeg(path, content, image.mode)) is not None
+        ):
+            return Raster(pixels)
         if "transparency" in image.info and image.mode in ("1", "L", "RGB"):
             image = image.convert("RGBA" if image.mode == "RGB" else "LA")
         values = np.array(image)

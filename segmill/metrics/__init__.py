@@ -7,6 +7,7 @@ consecutive, and two touching objects of different ids stay two. Quantities with
 
 from segmill.metrics.bootstrap import bootstrap_intervals, bootstrap_median
 from segmill.metrics.clicks import click_counts
+from segmill.metrics.coco_ap import Detections, coco_ap, coco_ap_of_stores
 from segmill.metrics.evaluation import evaluate
 from segmill.metrics.matching import CRITERIA, InstanceMatching, match_instances
 from segmill.metrics.notions import NotionOptions, focal_loss, notion_counts
@@ -19,6 +20,7 @@ from segmill.metrics.summary import summarise
 __all__ = [
     "CRITERIA",
     "BinaryIoU",
+    "Detections",
     "InstanceMatching",
     "NotionOptions",
     "Overlaps",
@@ -27,6 +29,8 @@ __all__ = [
     "bootstrap_median",
     "class_iou",
     "click_counts",
+    "coco_ap",
+    "coco_ap_of_stores",
     "evaluate",
     "exclude_ignored",
     "focal_loss",

@@ -12,9 +12,13 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from scipy.io import savemat
 
 from segmill.datasets import IngestProducer, reader_names, readers
+from segmill.metrics import coco_ap_of_stores
+from segmill.report.dataset_plots import dataset_table
 from segmill.store import open_store, write_store
+from tests.datasets.coco_files import annotation, box, write_images, write_json
 from tests.datasets.conftest import blobs, grey, problems_of, save
 from tests.datasets.movies import write_alignment
 
@@ -43,7 +47,7 @@ def ingest(name):
 def test_the_page_has_the_blocks_that_are_tested_here():
     assert set(CONFIGS) == {
         *("nuclei", "binary", "plates", "survey", "timelapse", "bbbc039_small", "fields"),
-        *("mounted", "clicks", "alignments"),
+        *("mounted", "clicks", "alignments", "street", "contours"),
     }
     assert set(BLOCKS) - {f"config/datasets/{name}.yaml" for name in CONFIGS} == {
         "segmill/datasets/readers/npz.py",
@@ -165,6 +169,46 @@ def test_click_logs(place):
     assert store.target(3)[3, 3, 0] == 1
     assert set(table["split"]) == {"train", "val", "test"}
     assert "user" in table
+
+
+def test_coco(place):
+    categories = [{"id": k, "name": n} for k, n in enumerate(["car", "truck", "person", "bus"])]
+    for split, shapes in (
+        ("train", {"1.jpg": (20, 30), "2.jpg": (30, 20)}),
+        ("val", {"3.jpg": (9, 9)}),
+    ):
+        images = write_images(place / f"raw/coco/{split}2017", shapes, grey=("2.jpg",))
+        found = [annotation(1, 1, 2, box(0, 0, 4, 4)), annotation(2, 1, 3, box(2, 2, 8, 8))]
+        path = place / f"raw/coco/annotations/instances_{split}2017.json"
+        write_json(path, images, found, [*categories, {"id": 9, "name": "dog"}])
+    store = ingest("street")
+    assert store.classes == ("background", "person", "vehicle")
+    assert store.table["sample_id"].tolist() == ["train2017/1", "train2017/2", "val2017/3"]
+    assert store.table["split"].tolist() == ["train", "train", "val"]
+    assert store.semantic(0)[[0, 3, 7], [0, 3, 7]].tolist() == [1, 1, 2]
+    assert store.instances(2)[[0, 3, 7], [0, 3, 7]].tolist() == [1, 1, 2]
+    assert dataset_table(store)["objects"].tolist() == [2, 2, 4]
+    assert coco_ap_of_stores(store, store, split="val")["AP"] == pytest.approx(1)
+
+
+def test_bsds(place):
+    for split in ("train", "val", "test"):
+        save(place / f"raw/BSR/BSDS500/data/images/{split}/1.jpg", np.zeros((9, 12, 3), np.uint8))
+        regions = np.repeat([[1, 1, 1, 2, 2, 3]], 9, axis=0).repeat(2, axis=1)
+        borders = np.zeros((9, 12), bool)
+        people = np.empty((1, 3), object)
+        people[:] = {"Segmentation": regions, "Boundaries": borders}
+        path = place / f"raw/BSR/BSDS500/data/groundTruth/{split}/1.mat"
+        path.parent.mkdir(parents=True)
+        savemat(path, {"groundTruth": people})
+    store = ingest("contours")
+    assert store.table["sample_id"].tolist()[:4] == [
+        "test/1/a1",
+        "test/1/a2",
+        "test/1/a3",
+        "train/1/a1",
+    ]
+    assert store.table["regions"].tolist() == [3] * 9
 
 
 def test_a_new_format(place, monkeypatch):

@@ -11,9 +11,11 @@ import yaml
 from segmill.datasets import download, reader_names, splits
 from segmill.datasets.alignments import VideoRules
 from segmill.datasets.click_tables import ClickColumns
+from segmill.datasets.coco_rules import CocoRules, CocoSet
 from segmill.datasets.images import ImageRules
 from segmill.datasets.masks import LabelRules
 from segmill.datasets.names import NameRules
+from segmill.datasets.readers.bsds import BsdsRules
 from segmill.datasets.readers.clicks import ClickRules
 from segmill.datasets.readers.csv import TableRules
 from segmill.datasets.readers.ctc import SequenceRules
@@ -75,6 +77,10 @@ def test_keys_are_those_of_the_code():
     assert keys("single_image_rules") == names(ImageRules) - {"pages"}
     assert keys("ctc_rules") == names(SequenceRules) | {"sequences", "blocks"}
     assert keys("video_rules") == names(VideoRules)
+    assert keys("bsds_rules") == names(BsdsRules)
+    assert keys("coco_rules") == names(CocoRules) | {"sets", "categories"}
+    sets = SCHEMA["$defs"]["coco_rules"]["properties"]["sets"]
+    assert set(sets["additionalProperties"]["properties"]) == names(CocoSet)
     assert keys("split") == set(splits.KEYS)
     assert keys("download_file") == set(download.KEYS)
     assert set(reader_names()) <= set(SCHEMA["$defs"])

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -225,8 +224,10 @@ class Reader(BulkReader):
     ) -> list[dict]:
         """Masks of the objects of an image, read again from their places in the file."""
         masks = []
-        for entry in objects:
-            raw = self._files.read(path, int(entry["offset"]), int(entry["length"]))
+        for offset, length in zip(
+            objects["offset"].tolist(), objects["length"].tolist(), strict=True
+        ):
+            raw = self._files.read(path, offset, length)
             try:
                 annotation = json.loads(raw)
                 same = annotation["image_id"] == image_id
@@ -234,7 +235,7 @@ class Reader(BulkReader):
             except (ValueError, TypeError, KeyError):
                 same = False
             if not same:
-                expected = f"an annotation of image {image_id} at byte {entry['offset']}"
+                expected = f"an annotation of image {image_id} at byte {offset}"
                 raise offence(path, expected, "another: the file has changed since it was planned")
             masks.append(encode(annotation["segmentation"], shape))
         return masks
@@ -254,14 +255,13 @@ class Reader(BulkReader):
         numbers = np.cumsum(shown)
         # A byte per pixel as long as it will do: what is slow is memory.
         kind = np.uint8 if numbers.max(initial=0) < 256 else np.uint16
-        painted = paint([masks[k] for k in visible], numbers[visible], shape, kind)
+        seen = [masks[k] for k in visible]
+        painted = paint(seen, numbers[visible].tolist(), shape, kind)
         sample = Sample(image)
         if "instances" in self.rules.labels:
             sample.instances = painted.astype(np.int32)
         if "semantic" in self.rules.labels:
-            class_of = np.zeros(np.iinfo(kind).max + 1, np.uint8)
-            class_of[1 : 1 + shown.sum()] = objects["class"][shown]
-            sample.semantic = cv2.LUT(painted, class_of) if kind is np.uint8 else class_of[painted]
+            sample.semantic = paint(seen, objects["class"][visible].tolist(), shape, np.uint8)
         if "ignore" in self.fields:
             sample.ignore = np.zeros(shape, bool)
             unknown = [masks[k] for k in np.flatnonzero(hidden)]
@@ -317,6 +317,10 @@ class _OpenFiles:
 
     def read(self, path: Path, offset: int, length: int) -> bytes:
         """Bytes of a file from an offset on; fewer at its end."""
+        number = self._numbers.get(path)
+        return os.pread(self._open(path) if number is None else number, length, offset)
+
+    def _open(self, path: Path) -> int:
         with self._lock:
             if path not in self._numbers:
                 try:
@@ -324,4 +328,4 @@ class _OpenFiles:
                 except OSError as error:
                     raise offence(path, "a file of annotations", str(error)) from error
                 weakref.finalize(self, os.close, self._numbers[path])
-        return os.pread(self._numbers[path], length, offset)
+            return self._numbers[path]
