@@ -1,5 +1,6 @@
 """Where the raw files of a dataset are: a local path, or a download that is kept and verified."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -24,6 +25,8 @@ TIMEOUT_S = 60
 RETRIES = 3
 # Inside an unpacked folder: the digest of the archive that it came from.
 STAMP = ".segmill-archive"
+# Start of a path inside an installed package, such as package:skimage/data.
+PACKAGE = "package:"
 
 
 def fetch(config: Mapping, cache: str | Path) -> list[dict]:
@@ -68,8 +71,9 @@ def locate(config: Mapping, cache: str | Path) -> Path:
 
     Parameters
     ----------
-    config : with `path`, a folder in whose name environment variables are expanded; beside
-        `download` it is a folder inside `cache`, by default `cache` itself
+    config : with `path`, a folder in whose name environment variables are expanded, or
+        ``package:NAME/FOLDER`` inside an installed Python package; beside `download` it is a folder
+        inside `cache`, by default `cache` itself
     cache : folder into which :func:`fetch` has downloaded; the answer if `config` has no path
 
     Raises
@@ -97,7 +101,9 @@ def _folder(root: Path, where: str) -> Path:
 
 
 def _expand(path: str) -> Path:
-    """A path with its environment variables and ``~`` replaced."""
+    """A path with its environment variables and ``~`` replaced, or inside an installed package."""
+    if path.startswith(PACKAGE):
+        return _inside_package(path)
     unset = [name for name in re.findall(r"\$\{?(\w+)\}?", path) if name not in os.environ]
     if unset:
         raise ConfigError(
@@ -105,6 +111,15 @@ def _expand(path: str) -> Path:
             "folder of the raw data, found it unset"
         )
     return Path(os.path.expandvars(path)).expanduser()
+
+
+def _inside_package(path: str) -> Path:
+    """The folder of ``package:NAME/FOLDER``; ConfigError where the package is not installed."""
+    name, _, folder = path.removeprefix(PACKAGE).partition("/")
+    found = importlib.util.find_spec(name) if name else None
+    if found is None or not found.submodule_search_locations:
+        raise ConfigError(f"path: {path}: expected an installed package, found no {name or 'name'}")
+    return Path(found.submodule_search_locations[0]) / folder
 
 
 def _entries(config: Mapping) -> list[Mapping]:
