@@ -3,6 +3,7 @@
 from segmill.synthetic.beamline import BeamlineOptions, beamline_sweep, beamline_tracks
 from segmill.synthetic.cells import cell_options, cells
 from segmill.synthetic.fluorescent import FluorescentOptions
+from segmill.synthetic.membranes import MembraneOptions, membranes
 from segmill.synthetic.phase_contrast import PhaseContrastOptions
 from segmill.synthetic.producer import SyntheticProducer, split_counts
 from segmill.synthetic.suspensions import SuspensionOptions, imitate, particles
@@ -10,6 +11,7 @@ from segmill.synthetic.suspensions import SuspensionOptions, imitate, particles
 __all__ = [
     "BeamlineOptions",
     "FluorescentOptions",
+    "MembraneOptions",
     "PhaseContrastOptions",
     "SuspensionOptions",
     "SyntheticProducer",
@@ -18,6 +20,7 @@ __all__ = [
     "cell_options",
     "cells",
     "imitate",
+    "membranes",
     "particles",
     "split_counts",
 ]

@@ -8,10 +8,13 @@ from typing import Any, ClassVar
 from segmill.clicks import CLICK
 from segmill.errors import ConfigError
 from segmill.notions import BEAMLINE
+from segmill.options import build_options
 from segmill.samples import Sample
 from segmill.store import FieldSpec
 from segmill.synthetic.beamline import beamline_options, render_frame
 from segmill.synthetic.cells import CLASSES, cell_options, render_cells
+from segmill.synthetic.membranes import CLASSES as MEMBRANE_CLASSES
+from segmill.synthetic.membranes import MembraneOptions, render_membranes
 from segmill.synthetic.suspensions import CENTRE_SIGMA, render_particles, suspension_options
 from segmill.targets import check_target, target_names
 
@@ -162,6 +165,24 @@ class Particles(Generator):
         return sample
 
 
+class Membranes(Generator):
+    """Sections of nerve tissue, see `segmill.synthetic.membranes`."""
+
+    source = "synthetic membranes"
+    units = "grey levels (8 bits)"
+
+    def __init__(self, config: Mapping):
+        options = config.get("options") or {}
+        self.options = build_options(MembraneOptions, options, "options of membranes")
+        self.fields = {"image": FieldSpec("uint8", 1), "semantic": FieldSpec("uint8", None)}
+
+    def attributes(self) -> tuple[dict, dict]:
+        return {"classes": list(MEMBRANE_CLASSES)}, {}
+
+    def sample(self, seed: int, scene: int, frame: int) -> Sample:
+        return render_membranes(seed, scene, self.options)
+
+
 def _particle_target(config: Mapping) -> dict:
     """What makes the target from the instances, see :func:`segmill.targets.derive_target`."""
     return {"kind": "particles", "sigma": config.get("centre_sigma", CENTRE_SIGMA)}
@@ -171,6 +192,7 @@ GENERATORS: dict[str, type[Generator]] = {
     "cells": Cells,
     "beamline": Beamline,
     "particles": Particles,
+    "membranes": Membranes,
 }
 
 

@@ -1,7 +1,7 @@
 """The schema of dataset files accepts what the readers accept, and says what is wrong otherwise."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import jsonschema
@@ -20,7 +20,9 @@ from segmill.datasets.readers.clicks import ClickRules
 from segmill.datasets.readers.csv import TableRules
 from segmill.datasets.readers.ctc import SequenceRules
 from segmill.datasets.readers.labelme import LabelmeRules
+from segmill.datasets.readers.sources import TileOptions
 from segmill.datasets.views import ViewRules
+from segmill.sources import SourceOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "workflow" / "schemas" / "dataset.schema.json").read_text())
@@ -81,6 +83,9 @@ def test_keys_are_those_of_the_code():
     assert keys("coco_rules") == names(CocoRules) | {"sets", "categories"}
     sets = SCHEMA["$defs"]["coco_rules"]["properties"]["sets"]
     assert set(sets["additionalProperties"]["properties"]) == names(CocoSet)
+    assert keys("source_rules") == names(TileOptions) | {"detection"}
+    detection = SCHEMA["$defs"]["source_rules"]["properties"]["detection"]["properties"]
+    assert {k: part["default"] for k, part in detection.items()} == asdict(SourceOptions())
     assert keys("split") == set(splits.KEYS)
     assert keys("download_file") == set(download.KEYS)
     assert set(reader_names()) <= set(SCHEMA["$defs"])
