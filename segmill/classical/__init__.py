@@ -7,9 +7,11 @@ from segmill.classical.alignment_tables import align_store, alignment_row, align
 from segmill.classical.options import WatershedOptions
 from segmill.classical.producer import ClassicalProducer
 from segmill.classical.producers import classical_producer
+from segmill.classical.superpixel_producer import SuperpixelProducer
 from segmill.classical.sweep_statistics import SweepStatistics, sweep_statistics
 from segmill.classical.tuning import tune
 from segmill.classical.watershed import Segmentation, segment_cells, watershed_instances
+from segmill.superpixels import eikonal_superpixels
 
 __all__ = [
     "Alignment",
@@ -17,6 +19,7 @@ __all__ = [
     "AlignmentProducer",
     "ClassicalProducer",
     "Segmentation",
+    "SuperpixelProducer",
     "SweepStatistics",
     "WatershedOptions",
     "align",
@@ -24,6 +27,7 @@ __all__ = [
     "alignment_row",
     "alignment_tracks",
     "classical_producer",
+    "eikonal_superpixels",
     "segment_cells",
     "sweep_statistics",
     "tune",

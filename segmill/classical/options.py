@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from segmill.classical.align_options import AlignmentOptions
 from segmill.errors import ConfigError
 from segmill.options import build_options, option
+from segmill.superpixels.options import (
+    CompactWatershedOptions,
+    EikonalOptions,
+    FelzenszwalbOptions,
+    SlicOptions,
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,13 @@ class WatershedOptions:
         return []
 
 
-METHODS = {"watershed": WatershedOptions, "alignment": AlignmentOptions}
+SUPERPIXEL_METHODS = {
+    "eikonal": EikonalOptions,
+    "slic": SlicOptions,
+    "compact_watershed": CompactWatershedOptions,
+    "felzenszwalb": FelzenszwalbOptions,
+}
+METHODS = {"watershed": WatershedOptions, "alignment": AlignmentOptions, **SUPERPIXEL_METHODS}
 KEYS = ("title", "method", "options")
 
 

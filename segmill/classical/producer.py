@@ -42,7 +42,7 @@ class ClassicalProducer:
         self.store, self.config, self.name = store, dict(config), name
         self.options = method_options(config, name)
         if config["method"] != WATERSHED:
-            raise ConfigError(f"{name}: {config['method']} segments sweeps, not single images")
+            raise ConfigError(f"{name}: {config['method']} does not segment cells")
         self.rows = np.arange(len(store)) if split is None else store.where(split=split)
         if self.rows.size == 0:
             found = sorted(store.table["split"].unique())

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 
 from segmill.classical.alignment_producer import AlignmentProducer
-from segmill.classical.options import method_options
+from segmill.classical.options import SUPERPIXEL_METHODS, method_options
 from segmill.classical.producer import ClassicalProducer
+from segmill.classical.superpixel_producer import SuperpixelProducer
 from segmill.store import Producer, Store
 
-PRODUCERS = {"watershed": ClassicalProducer, "alignment": AlignmentProducer}
+PRODUCERS = {
+    "watershed": ClassicalProducer,
+    "alignment": AlignmentProducer,
+    **dict.fromkeys(SUPERPIXEL_METHODS, SuperpixelProducer),
+}
 
 
 def classical_producer(
@@ -18,7 +23,7 @@ def classical_producer(
     Parameters
     ----------
     store : source of the images
-    config : mapping with the keys ``method`` (``watershed``, ``alignment``), ``options``, ``title``
+    config : mapping with the keys ``method`` (of :data:`PRODUCERS`), ``options``, ``title``
     split : only the samples of this split; None: all
     name : of the method, for messages and the store's card
 

@@ -10,12 +10,14 @@ from segmill.metrics.clicks import click_counts
 from segmill.metrics.coco_ap import Detections, coco_ap, coco_ap_of_stores
 from segmill.metrics.evaluation import evaluate
 from segmill.metrics.matching import CRITERIA, InstanceMatching, match_instances
+from segmill.metrics.membranes import RegionOptions, cells_between, region_agreement
 from segmill.metrics.notions import NotionOptions, focal_loss, notion_counts
 from segmill.metrics.overlap import Overlaps, exclude_ignored, overlaps
 from segmill.metrics.particles import particle_counts
 from segmill.metrics.regions import BinaryIoU, binary_iou, class_iou, iou
 from segmill.metrics.seg import seg_measure, seg_scores
 from segmill.metrics.summary import summarise
+from segmill.metrics.superpixels import superpixels
 
 __all__ = [
     "CRITERIA",
@@ -24,9 +26,11 @@ __all__ = [
     "InstanceMatching",
     "NotionOptions",
     "Overlaps",
+    "RegionOptions",
     "binary_iou",
     "bootstrap_intervals",
     "bootstrap_median",
+    "cells_between",
     "class_iou",
     "click_counts",
     "coco_ap",
@@ -39,7 +43,9 @@ __all__ = [
     "notion_counts",
     "overlaps",
     "particle_counts",
+    "region_agreement",
     "seg_measure",
     "seg_scores",
     "summarise",
+    "superpixels",
 ]
