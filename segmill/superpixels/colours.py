@@ -42,7 +42,8 @@ def normalised_lab(
     # Of a grey image the colours vary by rounding errors.
     varies = spread > ROUNDING
     scale = np.where(varies, 1 / np.maximum(spread, max(least_spread, ROUNDING)), 0)
-    lab = (lab - mean.astype(np.float32)) * scale.astype(np.float32)
+    lab -= mean.astype(np.float32)
+    lab *= scale.astype(np.float32)
     if smoothing > 0:
         lab = cv2.GaussianBlur(lab, (0, 0), smoothing, borderType=cv2.BORDER_REFLECT)
     return lab.reshape(*image.shape[:2], -1)
@@ -74,8 +75,9 @@ def _kind(image: np.ndarray) -> str:
 def gradient_magnitude(colours: np.ndarray) -> np.ndarray:
     """Norm of the central differences over all channels, (h, w) float32; edges are mirrored."""
     kernel = np.array([[-0.5, 0, 0.5]], np.float32)
-    squares = np.zeros(colours.shape[:2], np.float32)
-    for derivative in (kernel, kernel.T):
-        found = cv2.filter2D(colours, cv2.CV_32F, derivative, borderType=cv2.BORDER_REFLECT)
-        squares += (found**2).reshape(*squares.shape, -1).sum(axis=2)
-    return np.sqrt(squares)
+    along, across = (
+        cv2.filter2D(colours, cv2.CV_32F, derivative, borderType=cv2.BORDER_REFLECT)
+        for derivative in (kernel, kernel.T)
+    )
+    magnitude = np.hypot(along, across)
+    return magnitude if magnitude.ndim == 2 else np.linalg.norm(magnitude, axis=2)

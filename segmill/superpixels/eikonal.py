@@ -95,7 +95,7 @@ def _grown(colours, o: EikonalOptions, regions) -> Growth:
     if o.edge_weight:
         base = 1 + np.float32(o.edge_weight) * gradient_magnitude(colours)
     growth = Growth(colours, base, o.weight, o.power, o.means == "running", regions)
-    growth.add(grid_seeds(gradient_magnitude(colours[..., 0]), cell, wanted))
+    growth.add(grid_seeds(gradient_magnitude(np.ascontiguousarray(colours[..., 0])), cell, wanted))
     if regions is not None:
         _fill(growth, regions)
     margin = o.margin

@@ -45,7 +45,7 @@ class EikonalOptions:
     smoothing: float = option(1.2, 0, 100)
     least_spread: float = option(8.0, 0, 100)
     width: float | None = option(None, 1, 1e5)
-    spacing: float = option(1.7, 1, 100)
+    spacing: float = option(1.5, 1, 100)
     rounds: int = option(1, 1, 1000)
     margin: int = option(3, 0, 100)
     excess: float = option(1.5, 1, 100)
