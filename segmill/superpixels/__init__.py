@@ -1,7 +1,7 @@
 """Superpixels: an image divided into many small regions of like colour.
 
 A superpixel image is (h, w) int32 with the ids 1 .. n in the order of their first pixels, row by
-row; there is no background, and each superpixel is one 4-connected region.
+row; there is no background, and each superpixel is one connected region.
 """
 
 from segmill.superpixels.eikonal import eikonal_superpixels, grow_superpixels

@@ -21,7 +21,8 @@ from segmill.superpixels.pieces import number_in_reading_order
 def divide(image: np.ndarray, o: SuperpixelOptions) -> np.ndarray:
     """Superpixels by the method whose options are given.
 
-    Those of other methods are made 4-connected: each piece of a segment is a superpixel.
+    Of other methods each 8-connected piece of a segment is a superpixel, since Felzenszwalb's grow
+    along diagonals too; the eikonal ones are 4-connected.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def divide(image: np.ndarray, o: SuperpixelOptions) -> np.ndarray:
     image = check_image(image)
     image = image[..., :3] if image.shape[2] > 1 else image[..., 0]
     found = _BASELINES[type(o)](image, o)
-    pieces = label(found.astype(np.int64), background=-1, connectivity=1) - 1
+    pieces = label(found.astype(np.int64), background=-1, connectivity=2) - 1
     return number_in_reading_order(pieces.astype(np.int32))
 
 

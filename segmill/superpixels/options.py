@@ -98,9 +98,9 @@ class FelzenszwalbOptions:
     min_size : least area of a segment, square px
     """
 
-    scale: float = option(10.0, 0, 1e6)
+    scale: float = option(20.0, 0, 1e6)
     sigma: float = option(0.8, 0, 100)
-    min_size: int = option(100, 1)
+    min_size: int = option(70, 1)
 
 
 SuperpixelOptions = EikonalOptions | SlicOptions | CompactWatershedOptions | FelzenszwalbOptions
