@@ -158,7 +158,7 @@ class AugmentProducer:
             box = evaluation_boxes(self.recipe, prepared.sample.shape)[tile]
             crop = cut(prepared.sample, box)
             if "target" in self._derived:
-                crop.target = derive_target(crop.instances, self._derived["target"])
+                crop.target = derive_target(crop.instances, self._derived["target"], crop.image)
             crop.notes.update(cut_click(self._click(source, prepared), box))
             return self._noted(crop, Variation(), box, source)
         level = self.recipe.levels[level]

@@ -175,7 +175,7 @@ def apply(
         if spec:
             moved["semantic"] = np.ascontiguousarray(derive(instances, spec)[trim])
         if "target" in derived:
-            moved["target"] = derive_target(moved["instances"], derived["target"])
+            moved["target"] = derive_target(moved["instances"], derived["target"], moved["image"])
     notes = {} if click is None else _moved_click(click, coordinates, matrix, variation.quarter)
     return Sample(**moved, notes=notes)
 

@@ -9,6 +9,7 @@ from segmill.errors import ConfigError
 from segmill.particles import particle_targets
 from segmill.samples import Sample
 from segmill.store import FieldSpec, StorePlan, write_store
+from segmill.targets import check_target, derive_target
 
 SPEC = {"kind": "particles", "sigma": 1.5}
 HARD = {
@@ -97,6 +98,47 @@ def test_a_target_of_its_own_is_moved_as_the_image_is(tmp_path):
 def test_no_instances_no_target(tmp_path):
     with pytest.raises(ConfigError, match=r"source.zarr: expected instances to make the target of"):
         shards(tmp_path, Discs(instances=False))
+
+
+class Colours(Discs):
+    """The discs on an image of three channels of noise."""
+
+    def plan(self):
+        plan = super().plan()
+        plan.fields["image"] = FieldSpec("uint16", 3)
+        return plan
+
+    def sample(self, i):
+        sample = super().sample(i)
+        noise = np.random.default_rng(i).integers(0, 65536, (60, 70, 3), dtype=np.uint16)
+        return Sample(noise, instances=sample.instances)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_mean_colours_are_those_of_the_crops_own_image(tmp_path, split):
+    recipe = {
+        "size": [40, 32], "target": {"kind": "mean_colour"},
+        "levels": [{**HARD, "noise": [0.1, 0.1], "brightness": [-0.2, 0.2]}],
+    }  # fmt: skip
+    found = shards(tmp_path, Colours(), recipe, split)
+    assert found.attributes["targets"] == ["red", "green", "blue"]
+    for i in range(len(found)):
+        image, instances = found.image(i) / 65535, found.instances(i)
+        for k in np.unique(instances):
+            inside = instances == k
+            expected = image[inside].mean(axis=0)
+            np.testing.assert_allclose(found.target(i)[inside] - expected, 0, atol=5e-4)
+
+
+def test_mean_colours_need_an_image_of_three_channels():
+    instances = np.ones((2, 2), np.int32)
+    spec = {"kind": "mean_colour"}
+    with pytest.raises(ValueError, match="needs the image, found none"):
+        derive_target(instances, spec)
+    with pytest.raises(ValueError, match=r"channels: rgb.*uint8 \(2, 2, 1\)"):
+        derive_target(instances, spec, np.zeros((2, 2, 1), np.uint8))
+    with pytest.raises(ConfigError, match="sigma"):
+        check_target({**spec, "sigma": 1})
 
 
 def test_a_wrong_spec_is_named_with_the_other_offences():
