@@ -6,6 +6,7 @@ from segmill.synthetic.fluorescent import FluorescentOptions
 from segmill.synthetic.membranes import MembraneOptions, membranes
 from segmill.synthetic.phase_contrast import PhaseContrastOptions
 from segmill.synthetic.producer import SyntheticProducer, split_counts
+from segmill.synthetic.scenes import SceneOptions, scenes
 from segmill.synthetic.suspensions import SuspensionOptions, imitate, particles
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "FluorescentOptions",
     "MembraneOptions",
     "PhaseContrastOptions",
+    "SceneOptions",
     "SuspensionOptions",
     "SyntheticProducer",
     "beamline_sweep",
@@ -22,5 +24,6 @@ __all__ = [
     "imitate",
     "membranes",
     "particles",
+    "scenes",
     "split_counts",
 ]

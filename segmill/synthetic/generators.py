@@ -15,6 +15,7 @@ from segmill.synthetic.beamline import beamline_options, render_frame
 from segmill.synthetic.cells import CLASSES, cell_options, render_cells
 from segmill.synthetic.membranes import CLASSES as MEMBRANE_CLASSES
 from segmill.synthetic.membranes import MembraneOptions, render_membranes
+from segmill.synthetic.scenes import SceneOptions, render_scene
 from segmill.synthetic.suspensions import CENTRE_SIGMA, render_particles, suspension_options
 from segmill.targets import check_target, target_names
 
@@ -183,6 +184,24 @@ class Membranes(Generator):
         return render_membranes(seed, scene, self.options)
 
 
+class Scenes(Generator):
+    """Colour scenes of shapes that hide one another, see `segmill.synthetic.scenes`."""
+
+    source = "synthetic scenes"
+    units = "grey levels (8 bits per colour)"
+
+    def __init__(self, config: Mapping):
+        options = config.get("options") or {}
+        self.options = build_options(SceneOptions, options, "options of scenes")
+        self.fields = {"image": FieldSpec("uint8", 3), "instances": FieldSpec("int32", None)}
+
+    def attributes(self) -> tuple[dict, dict]:
+        return {}, {}
+
+    def sample(self, seed: int, scene: int, frame: int) -> Sample:
+        return render_scene(seed, scene, self.options)
+
+
 def _particle_target(config: Mapping) -> dict:
     """What makes the target from the instances, see :func:`segmill.targets.derive_target`."""
     return {"kind": "particles", "sigma": config.get("centre_sigma", CENTRE_SIGMA)}
@@ -193,6 +212,7 @@ GENERATORS: dict[str, type[Generator]] = {
     "beamline": Beamline,
     "particles": Particles,
     "membranes": Membranes,
+    "scenes": Scenes,
 }
 
 

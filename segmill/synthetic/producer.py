@@ -27,16 +27,16 @@ class SyntheticProducer:
     ----------
     config : mapping with the keys
 
-        - ``reader``: ``synthetic``; ``generator``: ``cells``, ``beamline``, ``particles`` or
-          ``membranes``
+        - ``reader``: ``synthetic``; ``generator``: ``cells``, ``beamline``, ``particles``,
+          ``membranes`` or ``scenes``
         - ``n``: number of scenes; may be left out where ``split`` gives counts. A scene is one
           sample, at the beamline as many as the option ``frames`` says (default 1); they share
           their group and split
         - ``seed``: non-negative integer
         - ``split``: fractions of train, val and test that sum to 1, or counts that sum to n
         - ``options``: see :func:`segmill.synthetic.cells`,
-          :func:`segmill.synthetic.beamline_sweep`, :func:`segmill.synthetic.particles` and
-          :func:`segmill.synthetic.membranes`
+          :func:`segmill.synthetic.beamline_sweep`, :func:`segmill.synthetic.particles`,
+          :func:`segmill.synthetic.membranes` and :func:`segmill.synthetic.scenes`
         - ``modality`` of cells: ``fluorescent`` or ``phase_contrast``; ``border_width``: of their
           class border, pixels, default 2
         - ``centre_sigma`` of particles: standard deviation in pixels of the Gaussians of the map of
