@@ -16,6 +16,7 @@ import yaml
 
 from segmill.errors import ConfigError
 from segmill.names import Named, name_problems, unknown
+from segmill.sweeps import expand_sweeps
 
 PRESETS = ("smoke", "demo", "full")
 # The same YAML, read several times faster where PyYAML was built with libyaml.
@@ -120,6 +121,7 @@ def load_config(root: str | Path, settings: dict, schemas: str | Path | None = N
     )
     overrides = parse_assignments(settings.get("set") or [])
     _raise(_read_all(root, config, overrides))
+    _raise(_sweep_offences(config))
     _raise(
         [
             *_schema_offences(schemas, config),
@@ -181,6 +183,13 @@ def _read_all(root: Path, config: Config, overrides: dict) -> Iterator[str]:
             if not problems:
                 laid = merge(raw, presets.get(config.preset) or {})
                 getattr(config, kind)[name] = merge(laid, own)
+
+
+def _sweep_offences(config: Config) -> Iterator[str]:
+    """Write out the sweeps of every study; what is wrong with them."""
+    for study, settings in config.studies.items():
+        for problem in expand_sweeps(settings, merge):
+            yield f"config/studies/{study}.yaml: {problem}"
 
 
 def _preset_problems(shown: Path, presets) -> Iterator[str]:

@@ -14,7 +14,11 @@ KINDS = {
     "alignment": ("method", "dataset"),
     "data": ("dataset",),
     "latency": ("experiment",),
+    "superpixels": ("method", "dataset"),
+    "superpixels_of": ("method", "experiment"),
 }
+# Of these the experiment may be followed by @DATASET.
+ANYWHERE = ("superpixels_of",)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def parse_method(text: str) -> Method:
     'beamline_labelme'
     >>> parse_method("classical/otsu/nuclei")
     Method(kind='classical', experiment=None, method='otsu', dataset='nuclei')
+    >>> parse_method("superpixels_of/eikonal/can7@photographs").dataset
+    'photographs'
     """
     kind, *rest = text.split("/")
     if not rest:
@@ -55,11 +61,17 @@ def parse_method(text: str) -> Method:
         return Method(EXPERIMENT, experiment=name, dataset=dataset or None)
     if kind not in KINDS or len(rest) != len(KINDS[kind]) or not all(rest):
         raise ValueError(f"expected {legal_forms()}, found {text!r}")
-    return Method(kind, **dict(zip(KINDS[kind], rest, strict=True)))
+    parts = dict(zip(KINDS[kind], rest, strict=True))
+    if kind in ANYWHERE:
+        parts["experiment"], at, dataset = parts["experiment"].partition("@")
+        if at:
+            parts["dataset"] = dataset
+    return Method(kind, **parts)
 
 
 def legal_forms() -> str:
     """The forms of :func:`parse_method` in words."""
     forms = ["EXPERIMENT", "EXPERIMENT@DATASET"]
     forms += ["/".join([kind, *(part.upper() for part in parts)]) for kind, parts in KINDS.items()]
+    forms += [f"{form}@DATASET" for form in forms if form.split("/")[0] in ANYWHERE]
     return " or ".join([", ".join(forms[:-1]), forms[-1]])

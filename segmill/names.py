@@ -135,6 +135,10 @@ def _figure_problems(config, figure: dict, defined: dict) -> Iterator[str]:
             yield unknown("experiment", name, defined)
     if figure.get("dataset") not in (None, *config.datasets):
         yield unknown("dataset", figure["dataset"], config.datasets)
+    if figure.get("kind") in ("superpixels", "superpixel_numbers"):
+        for method in [figure.get("method"), *_list(figure.get("methods"))]:
+            if method is not None and method not in config.classical:
+                yield unknown("method", str(method), config.classical)
 
 
 def _mapping(value) -> dict:

@@ -80,6 +80,13 @@ def predict(
     return PredictProducer(models, open_store(store), split, **{**options, **chosen})
 
 
+def superpixels(store: str, config: dict) -> Producer:
+    """Superpixels of what a network painted: `store` has its predictions."""
+    from segmill.classical import SuperpixelProducer
+
+    return SuperpixelProducer(open_store(store), config, painted=True)
+
+
 STAGES = {
     "ingest": ingest,
     "synthesize": synthesize,
@@ -87,6 +94,7 @@ STAGES = {
     "classical": classical,
     "augment": augment,
     "predict": predict,
+    "superpixels": superpixels,
 }
 
 

@@ -86,7 +86,7 @@ SUPERPIXEL_METHODS = {
     "felzenszwalb": FelzenszwalbOptions,
 }
 METHODS = {"watershed": WatershedOptions, "alignment": AlignmentOptions, **SUPERPIXEL_METHODS}
-KEYS = ("title", "method", "options")
+KEYS = ("title", "method", "options", "consistent")
 
 
 def method_options(config: Mapping, name: str = "classical"):
@@ -105,6 +105,11 @@ def method_options(config: Mapping, name: str = "classical"):
         offences.append(f"  method: expected one of {', '.join(METHODS)}, found {method!r}")
     if not isinstance(options, Mapping):
         offences.append(f"  options: expected a mapping, found {options!r}")
+    consistent = config.get("consistent", False)
+    if not isinstance(consistent, bool) or (consistent and method != "eikonal"):
+        offences.append(
+            f"  consistent: expected false, or true where method is eikonal, found {consistent!r}"
+        )
     if offences:
         raise ConfigError(f"classical method {name}:\n" + "\n".join(offences))
     return build_options(METHODS[method], options, f"options of classical method {name}")

@@ -6,7 +6,7 @@ take most of the time of their job.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,9 @@ def draw(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     Parameters
     ----------
     settings : the figure as configured: `kind`, `title` and what the kind needs
-    inputs : files by what they are: `histories`, `store`, `model`, `snapshots`, `prediction`,
-        `predictions`, `synthetic`, `metrics`, `measured`, as far as the kind needs them
+    inputs : files by what they are: `histories`, `store`, `model`, `models`, `snapshots`,
+        `prediction`, `predictions`, `superpixels`, `synthetic`, `metrics`, `measured`, as far as
+        the kind needs them
     output : path ending in ``.svg``; PNG and CSV of the data are written beside it
 
     Raises
@@ -52,11 +53,7 @@ def _curves(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
 def _curves_compared(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     from segmill.report.curves import combined_curves
 
-    seeds, waiting = settings["seeds"], list(inputs["histories"])
-    histories = {}
-    for name in settings["experiments"]:
-        own, waiting = waiting[: len(seeds)], waiting[len(seeds) :]
-        histories[name] = dict(zip(seeds, own, strict=True))
+    histories = _by_run(settings, inputs["histories"])
     kept_by = settings.get("kept_by", "iou")
     combined_curves(histories, output, titles=settings["labels"], kept_by=kept_by)
 
@@ -240,6 +237,39 @@ def _robustness(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
     robustness_curves(dict(zip(settings["seeds"], inputs["measured"], strict=True)), output)
 
 
+def _dataset(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.dataset_plots import dataset_figure
+
+    dataset_figure(inputs["store"], output)
+
+
+def _superpixels(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.superpixel_panels import superpixel_panels, superpixel_rows
+
+    predictions, found = open_store(inputs["predictions"]), open_store(inputs["superpixels"])
+    superpixel_panels(superpixel_rows(predictions, found, settings.get("images", 3)), output)
+
+
+def _superpixel_numbers(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.superpixel_curves import superpixel_curves
+
+    superpixel_curves(pd.read_parquet(inputs["measured"]), output)
+
+
+def _norms(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.norm_plots import norm_plots
+
+    models = _by_run(settings, inputs["models"])
+    norm_plots(models, output, titles=settings["labels"])
+
+
+def _by_run(settings: Mapping, files: Sequence[str]) -> dict[str, dict[int, str]]:
+    """Experiment -> seed -> file, of files in this order."""
+    waiting = iter(files)
+    seeds = settings["seeds"]
+    return {name: {seed: next(waiting) for seed in seeds} for name in settings["experiments"]}
+
+
 def _spread(store: Store, n: int) -> list[int]:
     """`n` samples spread evenly over a store."""
     n = min(n, len(store))
@@ -262,4 +292,8 @@ KINDS: dict[str, Callable[[Mapping, Inputs, str | Path], None]] = {
     "notions": _notions,
     "iou_shares": _iou_shares,
     "robustness": _robustness,
+    "dataset": _dataset,
+    "superpixels": _superpixels,
+    "superpixel_numbers": _superpixel_numbers,
+    "norms": _norms,
 }

@@ -12,6 +12,7 @@ import pandas as pd
 
 from segmill.methods import EXPERIMENT, parse_method
 from segmill.metrics import bootstrap_median, summarise
+from segmill.metrics.superpixel_tables import summarise_superpixels
 
 COLUMNS = ("metric", "value", "low", "high", "images")
 
@@ -82,4 +83,6 @@ SUMMARISERS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "alignment": _of_alignment,
     "data": _of_data,
     "latency": _of_latency,
+    "superpixels": summarise_superpixels,
+    "superpixels_of": summarise_superpixels,
 }

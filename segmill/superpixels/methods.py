@@ -18,7 +18,7 @@ from segmill.superpixels.options import (
 from segmill.superpixels.pieces import number_in_reading_order
 
 
-def divide(image: np.ndarray, o: SuperpixelOptions) -> np.ndarray:
+def divide(image: np.ndarray, o: SuperpixelOptions, truth: np.ndarray | None = None) -> np.ndarray:
     """Superpixels by the method whose options are given.
 
     Of other methods each 8-connected piece of a segment is a superpixel, since Felzenszwalb's grow
@@ -28,6 +28,7 @@ def divide(image: np.ndarray, o: SuperpixelOptions) -> np.ndarray:
     ----------
     image : as :func:`segmill.superpixels.eikonal_superpixels` takes it
     o : checked options of a method; which number of superpixels it gives they say
+    truth : of the eikonal method, see :func:`segmill.superpixels.eikonal_superpixels`
 
     Returns
     -------
@@ -36,10 +37,13 @@ def divide(image: np.ndarray, o: SuperpixelOptions) -> np.ndarray:
     Raises
     ------
     ValueError
-        for an image of another shape or dtype, or values that are not finite.
+        for an image of another shape or dtype, values that are not finite, or a truth with another
+        method than the eikonal one.
     """
     if isinstance(o, EikonalOptions):
-        return grow_superpixels(image, o)
+        return grow_superpixels(image, o, truth)
+    if truth is not None:
+        raise ValueError(f"{type(o).__name__}: only eikonal superpixels keep to a truth")
     image = check_image(image)
     image = image[..., :3] if image.shape[2] > 1 else image[..., 0]
     found = _BASELINES[type(o)](image, o)

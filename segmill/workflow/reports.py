@@ -57,6 +57,17 @@ class Lookup(TrainingLookup):
         seed = self.config.seeds(study)[0]
         return {seed: f"results/latency/{study}/{method.experiment}/seed{seed}.parquet"}
 
+    def _superpixels_files(self, study: str, method: Method) -> dict[int, str]:
+        return {0: f"results/superpixel_metrics/classical/{method.method}/{method.dataset}.parquet"}
+
+    def _superpixels_of_files(self, study: str, method: Method) -> dict[int, str]:
+        dataset = method.dataset or self._dataset(study, method.experiment)
+        folder = f"results/superpixel_metrics/{study}/{method.experiment}"
+        return {
+            seed: f"{folder}/seed{seed}/{method.method}/{dataset}.parquet"
+            for seed in self.config.seeds(study)
+        }
+
     def _entry(self, study: str, kind: str, name: str) -> dict:
         """One of the tables or figures of a study."""
         return Named(f"{kind[:-1]} of {study}", self.config.studies[study][kind])[name]
@@ -98,6 +109,9 @@ class Lookup(TrainingLookup):
             settings["prediction"] = self.prediction(study, settings["experiment"])
         if settings["kind"] == "alignment":
             settings["options"] = self.classical_options(settings["method"])
+        if settings["kind"] == "superpixel_numbers":
+            configs = self.config.classical
+            settings["methods"] = {name: configs[name] for name in settings["methods"]}
         if settings["kind"] == "dilations":
             model = self.config.experiment(study, settings["experiment"])["training"]["model"]
             settings["network"] = model.get("options") or {}
@@ -130,7 +144,15 @@ class Lookup(TrainingLookup):
         if settings["kind"] in ("curves", "curves_compared"):
             runs = [run for name in names for run in self.runs(study, name)]
             return {"histories": [f"{run_folder(study, *run)}/history.parquet" for run in runs]}
-        if settings["kind"] in ("elastic", "weights", "samples", "alignment"):
+        if settings["kind"] == "norms":
+            runs = [run for name in names for run in self.runs(study, name)]
+            return {"models": [f"{run_folder(study, *run)}/model.pt" for run in runs]}
+        if settings["kind"] == "superpixels":
+            return self._superpixel_inputs(study, settings)
+        if settings["kind"] == "superpixel_numbers":
+            dataset = settings["dataset"]
+            return {"measured": f"results/superpixel_numbers/{study}/{figure}/{dataset}.parquet"}
+        if settings["kind"] in ("elastic", "weights", "samples", "alignment", "dataset"):
             return {"store": dataset_table(settings["dataset"])}
         if settings["kind"] == "dilations":
             return {}
@@ -174,6 +196,16 @@ class Lookup(TrainingLookup):
             **store,
             "prediction": f"results/predictions/{study}/{experiment}/seed{seed}/{dataset}.parquet",
             "metrics": self.metrics(study, f"{experiment}@{dataset}")[seed],
+        }
+
+    def _superpixel_inputs(self, study: str, settings: dict) -> dict[str, str]:
+        """Predictions and their superpixels behind a figure: those of the first seed."""
+        experiment, method = settings["experiment"], settings["method"]
+        dataset = settings.get("dataset") or self._dataset(study, experiment)
+        run = f"{study}/{experiment}/seed{settings['seeds'][0]}"
+        return {
+            "predictions": f"results/predictions/{run}/{dataset}.parquet",
+            "superpixels": f"results/superpixels/{run}/{method}/{dataset}.parquet",
         }
 
     def figures(self, study: str) -> list[str]:

@@ -118,6 +118,14 @@ class StoreLookup:
             "split": "test",
         }
 
+    def superpixel_producer(self, prediction: str, method: str) -> dict:
+        """Description of superpixels of what a network painted, by a classical method."""
+        return {
+            "stage": "superpixels",
+            "store": prediction,
+            "config": self.config.classical[method],
+        }
+
 
 def _parts(folder: str, parts: int, sources: list[str]) -> dict[str, list[str]]:
     """Inputs of a store: its parts when several jobs make it, else what it is made from."""
