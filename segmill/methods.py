@@ -14,6 +14,8 @@ KINDS = {
     "alignment": ("method", "dataset"),
     "data": ("dataset",),
     "latency": ("experiment",),
+    "network": ("study", "network"),
+    "postprocessed": ("experiment",),
     "superpixels": ("method", "dataset"),
     "superpixels_of": ("method", "experiment"),
 }
@@ -31,12 +33,15 @@ class Method:
     experiment : of the study, where there is one
     method : name of a file in ``config/classical``, where there is one
     dataset : whose test images are measured; None: the experiment's own
+    study, network : an experiment of any study whose network is described, trained or not
     """
 
     kind: str
     experiment: str | None = None
     method: str | None = None
     dataset: str | None = None
+    study: str | None = None
+    network: str | None = None
 
 
 def parse_method(text: str) -> Method:

@@ -123,6 +123,10 @@ def _method_problems(config, text: str, defined: dict) -> Iterator[str]:
         return
     where = "" if text in (method.experiment, method.dataset) else f"{text}: "
     legal = {"experiment": defined, "method": config.classical, "dataset": config.datasets}
+    if method.study is not None:
+        legal["study"] = config.studies
+        other = _mapping(config.studies.get(method.study))
+        legal["network"] = _mapping(other.get("experiments"))
     for key, names in legal.items():
         name = getattr(method, key)
         if name is not None and name not in names:

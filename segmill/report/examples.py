@@ -150,7 +150,7 @@ def contact_sheet(
 
     Parameters
     ----------
-    store : open store with `image`; `notions` or `instances` are outlined where it has them
+    store : open store with `image`; its `notions`, `instances` or `semantic` are outlined
     indices : the samples shown, in order
     output : path ending in ``.svg``; PNG and CSV (the store's table rows) beside it
     columns : images side by side
@@ -176,7 +176,8 @@ def _outlined(store, i: int, image: np.ndarray) -> np.ndarray:
         names = store.attributes["notions"]
         masks = unpack(store.notions(i), len(names))
         return notion_overlay(image, masks, notion_colours(names), opacity=0.0, least_side=300)
-    if "instances" not in store.fields:
+    named = [name for name in ("instances", "semantic") if name in store.fields]
+    if not named:
         return to_rgb(image)
-    labels = store.instances(i)
+    labels = store.read(named[0], i)
     return overlay(image, labels, colour_indices(labels), opacity=0.0, least_side=300)

@@ -270,6 +270,56 @@ def _by_run(settings: Mapping, files: Sequence[str]) -> dict[str, dict[int, str]
     return {name: {seed: next(waiting) for seed in seeds} for name in settings["experiments"]}
 
 
+def _networks(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.architectures import network_bars
+
+    network_bars(inputs["measured"][0], settings["labels"], output)
+
+
+def _translation(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.invariance_curves import translation_curves
+
+    translation_curves(inputs["measured"][0], settings["labels"], output)
+
+
+def _tiling(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    from segmill.report.invariance_curves import tiling_curves
+
+    tiling_curves(inputs["measured"][0], settings["labels"], output)
+
+
+def _setting_curves(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """Accuracy of experiments against the setting that they differ in."""
+    from segmill.report.setting_curves import setting_curves
+
+    points, seeds, files = settings["points"], settings["seeds"], list(inputs["measured"])
+    own = [files[k * len(seeds) : (k + 1) * len(seeds)] for k in range(len(points))]
+    measured = [dict(zip(seeds, paths, strict=True)) for paths in own]
+    setting_curves(points, measured, settings["metrics"], output)
+
+
+def _classes(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """Worst, median and best test image by the IoU of what is not background."""
+    from segmill.report.class_panels import class_panels
+    from segmill.report.ranked import ranked_samples, scores_by_image
+
+    truths, predictions = open_store(inputs["store"]), open_store(inputs["prediction"])
+    scores = scores_by_image(pd.read_parquet(inputs["metrics"]), settings.get("by", "iou"))
+    chosen = ranked_samples(scores)
+    class_panels(truths, predictions, list(chosen.values()), list(chosen), output)
+
+
+def _sources(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
+    """A whole image of the sky, before its reader cuts it into tiles."""
+    from segmill.datasets.download import locate
+    from segmill.datasets.readers.sources import Reader
+    from segmill.report.source_panels import source_panels
+
+    config = settings["config"]
+    reader = Reader(config, locate(config, f"results/downloads/{config['name']}"))
+    source_panels(*reader.whole, reader.detection, output)
+
+
 def _spread(store: Store, n: int) -> list[int]:
     """`n` samples spread evenly over a store."""
     n = min(n, len(store))
@@ -292,6 +342,13 @@ KINDS: dict[str, Callable[[Mapping, Inputs, str | Path], None]] = {
     "notions": _notions,
     "iou_shares": _iou_shares,
     "robustness": _robustness,
+    "networks": _networks,
+    "translation": _translation,
+    "tiling": _tiling,
+    "label_errors": _setting_curves,
+    "training_sizes": _setting_curves,
+    "classes": _classes,
+    "sources": _sources,
     "dataset": _dataset,
     "superpixels": _superpixels,
     "superpixel_numbers": _superpixel_numbers,

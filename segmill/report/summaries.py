@@ -25,7 +25,10 @@ def read_summary(method: str, path: str | Path) -> pd.DataFrame:
     method : name as :func:`segmill.methods.parse_method` takes it
     path : file behind it
     """
-    return SUMMARISERS[parse_method(method).kind](pd.read_parquet(path))
+    table = pd.read_parquet(path)
+    # A file may hold several methods.
+    own = table[table["method"] == method] if "method" in table else table
+    return SUMMARISERS[parse_method(method).kind](own)
 
 
 def _of_data(table: pd.DataFrame) -> pd.DataFrame:
@@ -64,6 +67,12 @@ def _of_latency(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([times[[*COLUMNS]], exact(rates, 0)], ignore_index=True)
 
 
+def _of_network(table: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of :func:`segmill.models.architecture.describe_network`."""
+    numbers = table.select_dtypes(("number", "bool")).iloc[0]
+    return exact(numbers.astype(float).to_dict(), 0)
+
+
 def exact(values: dict[str, float], images: int) -> pd.DataFrame:
     """Summary of values that nothing was drawn for: they have no interval."""
     return pd.DataFrame(
@@ -85,4 +94,6 @@ SUMMARISERS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "latency": _of_latency,
     "superpixels": summarise_superpixels,
     "superpixels_of": summarise_superpixels,
+    "network": _of_network,
+    "postprocessed": summarise,
 }

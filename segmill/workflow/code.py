@@ -21,6 +21,12 @@ CODE = {
     "superpixel_numbers": ("segmill.metrics.superpixel_numbers",),
     "robustness": ("segmill.metrics.invariance", "segmill.inference"),
     "latency": ("segmill.inference.speed",),
+    "networks": ("segmill.models.architecture", "segmill.models"),
+    "invariance": ("segmill.metrics.network_invariance", "segmill.inference"),
+    "choose_classes": (
+        "segmill.metrics.class_postprocessing",
+        "segmill.inference.postprocess_store",
+    ),
     "tables": ("segmill.report.tables", "segmill.report.summaries"),
     "figures": ("segmill.report.figures",),
     "report": ("segmill.report.pages",),

@@ -4,11 +4,14 @@ from pathlib import Path
 
 from segmill.methods import Method, parse_method
 from segmill.names import Named
+from segmill.workflow.networks import INVARIANCE, NetworkLookup
 from segmill.workflow.paths import alignment_table, dataset_table, run_folder
-from segmill.workflow.trainings import TrainingLookup
+
+# Kinds of figures of accuracy against a setting of the experiments.
+CURVES_OF_SETTINGS = ("label_errors", "training_sizes")
 
 
-class Lookup(TrainingLookup):
+class Lookup(NetworkLookup):
     """Settings and inputs of every rule, by its wildcards."""
 
     def evaluation(self, study: str, experiment: str | None = None) -> dict:
@@ -56,6 +59,14 @@ class Lookup(TrainingLookup):
     def _latency_files(self, study: str, method: Method) -> dict[int, str]:
         seed = self.config.seeds(study)[0]
         return {seed: f"results/latency/{study}/{method.experiment}/seed{seed}.parquet"}
+
+    def _network_files(self, study: str, method: Method) -> dict[int, str]:
+        return {0: f"results/networks/{study}.parquet"}
+
+    def _postprocessed_files(self, study: str, method: Method) -> dict[int, str]:
+        dataset = self._dataset(study, method.experiment)
+        folder = f"results/metrics/{study}/postprocessed/{method.experiment}"
+        return {s: f"{folder}/seed{s}/{dataset}.parquet" for s in self.config.seeds(study)}
 
     def _superpixels_files(self, study: str, method: Method) -> dict[int, str]:
         return {0: f"results/superpixel_metrics/classical/{method.method}/{method.dataset}.parquet"}
@@ -121,11 +132,31 @@ class Lookup(TrainingLookup):
             settings["methods"] = methods
             settings["headings"] = [self._heading(study, parse_method(m)) for m in methods]
         settings["labels"] = {name: self.label(study, name) for name in names if name}
+        if settings["kind"] == "networks":
+            settings["labels"] = self.network_labels(study)
+        if settings["kind"] in CURVES_OF_SETTINGS:
+            settings["points"] = [self._point(study, settings["kind"], name) for name in names]
+        if settings["kind"] == "sources":
+            settings["config"] = self.dataset_settings(settings["dataset"])
         settings["seeds"] = self.config.seeds(study)
         if settings["kind"].startswith("curves") and names[0]:
             training = self.config.experiment(study, names[0])["training"]
             settings["kept_by"] = training.get("keep_best", "iou")
         return settings
+
+    def _point(self, study: str, kind: str, experiment: str) -> dict:
+        """Where an experiment lies in a figure of accuracy against a setting."""
+        settings = self.config.experiment(study, experiment)
+        if kind == "training_sizes":
+            share = settings["training"].get("fraction", 1.0)
+            return {"series": "", "amount": 100 * share, "unit": "% of the training images"}
+        errors = self.config.recipes[settings["recipe"]].get("label_errors")
+        if not errors:
+            return {"series": "", "amount": 0, "unit": ""}
+        shares = errors["kind"] == "drop"
+        amount = 100 * errors["amount"] if shares else errors["amount"]
+        unit = "% of the objects" if shares else "pixels"
+        return {"series": errors["kind"], "amount": amount, "unit": unit}
 
     def _heading(self, study: str, method: Method) -> str:
         """Name of a method above its images."""
@@ -154,8 +185,15 @@ class Lookup(TrainingLookup):
             return {"measured": f"results/superpixel_numbers/{study}/{figure}/{dataset}.parquet"}
         if settings["kind"] in ("elastic", "weights", "samples", "alignment", "dataset"):
             return {"store": dataset_table(settings["dataset"])}
-        if settings["kind"] == "dilations":
+        if settings["kind"] in ("dilations", "sources"):
             return {}
+        if settings["kind"] == "networks":
+            return {"measured": [f"results/networks/{study}.parquet"]}
+        if settings["kind"] in INVARIANCE:
+            return {"measured": [f"results/invariance/{study}/{figure}.parquet"]}
+        if settings["kind"] in CURVES_OF_SETTINGS:
+            files = [self.metrics(study, name) for name in names]
+            return {"measured": [path for seeds in files for path in seeds.values()]}
         if settings["kind"] == "imitation":
             synthetic = dataset_table(settings["synthetic"])
             return {"store": dataset_table(settings["dataset"]), "synthetic": synthetic}
@@ -215,6 +253,7 @@ class Lookup(TrainingLookup):
             f"results/figures/{study}/{name}.svg"
             for name, settings in self.config.studies[study]["figures"].items()
             if settings.get("experiment") in (None, *run)
+            and ("experiments" not in settings or run & set(settings["experiments"]))
         ]
 
     def report_inputs(self, study: str) -> list[str]:

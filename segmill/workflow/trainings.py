@@ -7,6 +7,9 @@ from segmill.workflow.code import network_code
 from segmill.workflow.paths import dataset_table, run_folder, shards_table
 from segmill.workflow.stores import StoreLookup
 
+# Keys of a prediction that say what is tried on validation images.
+CHOICES = ("choose", "choose_classes")
+
 
 class TrainingLookup(StoreLookup):
     """Trainings, predictions and new images, by the wildcards of a rule."""
@@ -28,7 +31,7 @@ class TrainingLookup(StoreLookup):
     def prediction(self, study: str, experiment: str) -> dict:
         """How the network of an experiment is applied."""
         settings = self.config.experiment(study, experiment).get("prediction") or {}
-        return {key: value for key, value in settings.items() if key != "choose"}
+        return {key: value for key, value in settings.items() if key not in CHOICES}
 
     def choice(self, study: str, experiment: str) -> dict | None:
         """What is tried on validation images to make objects of scores, if anything."""

@@ -63,7 +63,7 @@ class Reader(BaseReader):
 
     def load(self, record: Record) -> Sample:
         """A tile; its sources are numbered anew from 1."""
-        image, sources = self._whole
+        image, sources = self.whole
         row, column = divmod(record.frame, self.tiles.columns)
         window = (
             _part(image.shape[0], self.tiles.rows, row),
@@ -72,8 +72,8 @@ class Reader(BaseReader):
         return Sample(image[window].copy(), instances=relabel(sources[window]))
 
     @cached_property
-    def _whole(self) -> tuple[np.ndarray, np.ndarray]:
-        """The image (h, w, C) and its sources (h, w)."""
+    def whole(self) -> tuple[np.ndarray, np.ndarray]:
+        """The image (h, w, C) and its sources (h, w), before they are cut."""
         image = read_image(self.root / self.tiles.image, self.images, None)
         return image, detect_sources(image, self.detection)
 
