@@ -81,8 +81,8 @@ def test_specs_are_followed_or_refused_by_name():
     assert derive_target(instances, spec).dtype == np.float16
     assert target_names({"kind": "particles"}) == TARGETS == ("mask", "centre")
     for wrong, message in (
-        ({"kind": "cells"}, "expected kind particles, found 'cells'"),
-        (None, "expected kind particles, found None"),
+        ({"kind": "cells"}, "expected kind particles or mean_colour, found 'cells'"),
+        (None, "expected kind particles or mean_colour, found None"),
         ({"kind": ["particles"]}, "found \\['particles'\\]"),
         ({"kind": "particles", "sigma": 0}, "sigma: expected a value from 0.1 to 1000, found 0"),
         ({"kind": "particles", "width": 2}, "width: unknown option"),

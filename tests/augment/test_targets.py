@@ -147,5 +147,7 @@ def test_a_wrong_spec_is_named_with_the_other_offences():
     assert "target of kind particles:" in str(caught.value)
     assert "sigma: expected a value from 0.1 to 1000, found -1" in str(caught.value)
     assert "tiles: expected an integer of at least 1" in str(caught.value)
-    with pytest.raises(ConfigError, match="target: expected kind particles, found 'cells'"):
+    with pytest.raises(
+        ConfigError, match="target: expected kind particles or mean_colour, found 'cells'"
+    ):
         Recipe.from_dict({**RECIPE, "target": {"kind": "cells"}})
