@@ -10,7 +10,6 @@ import pandas as pd
 from segmill.errors import Problem, raise_problems
 from segmill.metrics.superpixel_tables import images_of
 from segmill.metrics.superpixels import boundaries
-from segmill.report.colouring import to_rgb
 from segmill.report.panels import grid_of_images, shortened
 from segmill.report.style import publication_style, save_figure
 from segmill.store import Store
@@ -76,8 +75,8 @@ def superpixel_panels(rows: Sequence[SuperpixelRow], output: str | Path) -> dict
         figure, axes = grid_of_images([row.image.shape[:2] for row in rows], len(HEADINGS))
         records = []
         for line, row in zip(axes, rows, strict=True):
-            original = to_rgb(row.image)
-            painted = np.rint(255 * np.clip(row.painted.astype(np.float32), 0, 1)).astype(np.uint8)
+            original = _eight_bits(row.image / np.iinfo(row.image.dtype).max)
+            painted = _eight_bits(row.painted)
             means = paint_means(row.labels, original)
             outlined = original.copy()
             outlined[boundaries(row.labels) > 0] = BORDER
@@ -91,6 +90,12 @@ def superpixel_panels(rows: Sequence[SuperpixelRow], output: str | Path) -> dict
         for ax, heading in zip(axes[0], HEADINGS, strict=True):
             ax.set_title(heading, loc="center")
         return save_figure(figure, output, pd.DataFrame(records))
+
+
+def _eight_bits(colours: np.ndarray) -> np.ndarray:
+    """Values from 0 to 1 as (h, w, 3) uint8, not stretched: colours are what is compared."""
+    levels = np.rint(255 * np.clip(colours.astype(np.float32), 0, 1)).astype(np.uint8)
+    return levels if levels.shape[2] == 3 else np.repeat(levels[:, :, :1], 3, axis=2)
 
 
 def _rms(found: np.ndarray, image: np.ndarray) -> float:

@@ -42,3 +42,49 @@ def test_wrong_configurations_are_named(source):
         SuperpixelProducer(source, {**CONFIG, "options": {"n_segments": 0}})
     with pytest.raises(ConfigError, match="watershed gives no superpixels"):
         SuperpixelProducer(source, {"method": "watershed"})
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory):
+    """A flat image of which only the truth knows two halves, and a painting that shows them."""
+    image = np.full((40, 60, 3), 90, np.uint8)
+    truth = np.ones((40, 60), np.int32)
+    truth[:, 33:] = 2
+    painted = np.where(truth[..., None] == 1, 0.1, 0.9).repeat(3, axis=2).astype(np.float16)
+    path = tmp_path_factory.mktemp("halves")
+    annotated = Given([Sample(image, instances=truth)], ["a"])
+    painting = Given(
+        [Sample(image, scores=painted)], ["a"], attributes={"targets": ["red", "green", "blue"]}
+    )
+    write_store(path / "truth.zarr", annotated)
+    write_store(path / "painted.zarr", painting)
+    return open_store(path / "truth.zarr"), open_store(path / "painted.zarr"), truth
+
+
+def crossing(labels, truth):
+    """Superpixels that lie in more than one region."""
+    return [k for k in np.unique(labels) if np.unique(truth[labels == k]).size > 1]
+
+
+def test_consistent_superpixels_keep_to_the_instances(halves):
+    store, _, truth = halves
+    kept = SuperpixelProducer(store, {**CONFIG, "consistent": True}).sample(0)
+    assert crossing(kept.instances, truth) == []
+    assert crossing(SuperpixelProducer(store, CONFIG).sample(0).instances, truth)
+
+
+def test_what_a_network_painted_is_divided_in_place_of_the_image(halves):
+    _, store, truth = halves
+    found = SuperpixelProducer(store, CONFIG, painted=True).sample(0)
+    assert crossing(found.instances, truth) == []
+    np.testing.assert_array_equal(found.image, store.image(0))
+
+
+def test_truth_and_painting_must_be_there(halves, source):
+    _, painted, _ = halves
+    with pytest.raises(ConfigError, match="expected instances as truth"):
+        SuperpixelProducer(painted, {**CONFIG, "consistent": True})
+    with pytest.raises(ConfigError, match=r"expected the scores .*'red'"):
+        SuperpixelProducer(source, CONFIG, painted=True)
+    with pytest.raises(ConfigError, match="consistent: expected false, or true where"):
+        SuperpixelProducer(source, {"method": "slic", "consistent": True})
