@@ -41,3 +41,23 @@ def test_times_keep_their_quartiles(tmp_path):
     found = read_summary("latency/fc103", tmp_path / "latency.parquet").set_index("metric")
     assert found.loc["ms_per_image_batch8", ["value", "low", "high"]].tolist() == [2, 1, 5]
     assert found.loc["images_per_s_batch1", "value"] == 250
+
+
+def test_of_a_file_of_networks_the_named_one_is_read(tmp_path):
+    table = pd.DataFrame(
+        {
+            "method": ["network/a/x", "network/a/y"],
+            "network": ["unet", "can"],
+            "parameters": [10, 20],
+            "effective_width": [2.5, 3.5],
+            "tiles_exactly": [True, False],
+        }
+    )
+    table.to_parquet(tmp_path / "networks.parquet")
+    found = read_summary("network/a/y", tmp_path / "networks.parquet").set_index("metric")
+    assert found["value"].to_dict() == {
+        "parameters": 20,
+        "effective_width": 3.5,
+        "tiles_exactly": 0,
+    }
+    assert found["low"].isna().all()
