@@ -144,3 +144,15 @@ def test_an_unknown_preset_in_a_file_is_named(project):
     edit("recipes/cells.yaml", lambda recipe: recipe.update(presets={"demos": {}}))
     with pytest.raises(ConfigError, match=r"recipes/cells.yaml: presets: unknown preset 'demos'"):
         load_config(root, settings(), schemas=SCHEMAS)
+
+
+def test_mistakes_in_sweeps_are_named_with_the_file(project):
+    root, edit = project
+    edit("studies/superpixels.yaml", lambda c: c["sweeps"]["alpha"].update(base="can77"))
+    with pytest.raises(ConfigError, match=r"superpixels.yaml: sweeps.alpha.base: .*did you mean"):
+        load_config(root, settings(studies=["superpixels"]), SCHEMAS)
+    edit(
+        "studies/superpixels.yaml", lambda c: c["sweeps"].update(alpha={"base": "can7", "gird": 1})
+    )
+    with pytest.raises(ConfigError, match=r"sweeps.alpha: .*gird.*"):
+        load_config(root, settings(studies=["superpixels"]), SCHEMAS)

@@ -192,3 +192,32 @@ def test_a_dataset_may_be_made_of_others(lookup):
     with pytest.raises(ConfigError) as caught:
         lookup(set=[union])
     assert "synthetic_smoke.yaml: unknown dataset 'a'" in str(caught.value)
+
+
+def test_superpixels_of_the_image_and_of_what_a_network_painted(lookup):
+    look = lookup("smoke", studies=["superpixels"])
+    folder = "results/superpixel_metrics"
+    found = look.metrics("superpixels", "superpixels/superpixels_slic/synthetic_scenes")
+    assert found == {0: f"{folder}/classical/superpixels_slic/synthetic_scenes.parquet"}
+    own = look.metrics("superpixels", "superpixels_of/superpixels_eikonal/can7")
+    run = "superpixels/can7/seed1/superpixels_eikonal"
+    assert own == {1: f"{folder}/{run}/scenes_superpixels.parquet"}
+    other = look.metrics("superpixels", "superpixels_of/superpixels_eikonal/can7@photographs")
+    assert other == {1: f"{folder}/{run}/photographs.parquet"}
+    assert look.figure_inputs("superpixels", "photographs") == {
+        "predictions": "results/predictions/superpixels/can7/seed1/photographs.parquet",
+        "superpixels": f"results/superpixels/{run}/photographs.parquet",
+    }
+
+
+def test_a_sweep_has_rows_and_trainings_of_its_own(lookup):
+    look = lookup("full", studies=["superpixels"])
+    points = ["alpha_0", "alpha_1e_05", "alpha_0_0001"]
+    assert set(points) < set(look.config.experiments("superpixels"))
+    alphas = [look.training("superpixels", p, "1")["loss"]["options"]["alpha"] for p in points]
+    assert alphas == [0, 1e-5, 1e-4]
+    rows = [row["row"] for row in look.table_settings("superpixels", "sweeps")["rows"]]
+    assert rows == ["can7", "rate_constant_0_01", "rate_halved", *points]
+    # A preset runs some of them: the others have no row.
+    rows = lookup("smoke", studies=["superpixels"]).table_settings("superpixels", "sweeps")["rows"]
+    assert [row["row"] for row in rows] == ["can7", "rate_halved"]
