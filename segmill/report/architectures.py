@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from segmill.report.style import (
     BLUE,
@@ -42,9 +43,11 @@ def network_bars(
         seen, cost = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         field, width = data["receptive_field"], data["effective_width"]
         seen.hlines(places, width, field, color=GREY, lw=1)
-        seen.plot(field, places, "o", color=BLUE, label="receptive field")
+        # Hollow, so that what lies on it does not hide it.
+        hollow = {"color": BLUE, "fillstyle": "none", "markersize": 6.5}
+        seen.plot(field, places, "o", label="receptive field", **hollow)
         seen.plot(width, places, "o", color=VERMILION, label="its effective width")
-        cost.plot(data["parameters"], places, "s", color=BLUE, label="parameters")
+        cost.plot(data["parameters"], places, "s", label="parameters", **hollow)
         cost.plot(
             data["multiply_adds_per_pixel"],
             places,
@@ -55,6 +58,8 @@ def network_bars(
         seen.set(xlabel="Pixels", xscale="log", yticks=list(places), ylim=(len(data) - 0.5, -0.5))
         seen.set_yticklabels(data["label"])
         seen.xaxis.set_major_formatter("{x:g}")
+        seen.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        seen.xaxis.set_minor_formatter(NullFormatter())
         cost.set(xlabel="Number", xscale="log")
         for ax in (seen, cost):
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
