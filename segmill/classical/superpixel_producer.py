@@ -1,5 +1,6 @@
 """Stores of superpixels."""
 
+import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -50,6 +51,7 @@ class SuperpixelProducer:
         if config["method"] not in SUPERPIXEL_METHODS:
             raise ConfigError(f"{name}: {config['method']} gives no superpixels")
         self.consistent, self.painted = bool(config.get("consistent", False)), painted
+        self._latest: tuple[tuple, np.ndarray] | None = None
         if self.consistent and "instances" not in store.fields:
             raise ConfigError(f"{store.path}: expected instances as truth, found {store.fields}")
         targets = tuple(store.attributes.get("targets") or ())
@@ -88,5 +90,13 @@ class SuperpixelProducer:
         image = self.store.image(row)
         divided = np.clip(self.store.scores(row), 0, 1) if self.painted else image
         truth = self.store.instances(row) if self.consistent else None
-        found = divide(divided, self.options, truth)
+        found = self._divide(divided) if truth is None else divide(divided, self.options, truth)
         return Sample(image=image, instances=found, notes={"n_superpixels": int(found.max())})
+
+    def _divide(self, image: np.ndarray) -> np.ndarray:
+        """Superpixels of an image; annotators of one follow each other and share them."""
+        key = image.shape, hashlib.blake2b(np.ascontiguousarray(image)).digest()
+        latest = self._latest
+        if latest is None or latest[0] != key:
+            self._latest = latest = key, divide(image, self.options)
+        return latest[1]

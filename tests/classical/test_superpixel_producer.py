@@ -88,3 +88,17 @@ def test_truth_and_painting_must_be_there(halves, source):
         SuperpixelProducer(source, CONFIG, painted=True)
     with pytest.raises(ConfigError, match="consistent: expected false, or true where"):
         SuperpixelProducer(source, {"method": "slic", "consistent": True})
+
+
+def test_annotators_of_an_image_share_its_superpixels(source, monkeypatch):
+    calls = []
+
+    def divide(image, options):
+        calls.append(image)
+        return np.ones(image.shape[:2], np.int32)
+
+    monkeypatch.setattr("segmill.classical.superpixel_producer.divide", divide)
+    producer = SuperpixelProducer(source, CONFIG)
+    for i in (0, 0, 1, 1, 0):
+        assert producer.sample(i).instances.shape == source.image(i).shape[:2]
+    assert len(calls) == 3
