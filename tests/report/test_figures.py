@@ -1,7 +1,9 @@
 """Every kind of figure, drawn as the workflow asks for it: from files, by its settings."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,6 +17,8 @@ from segmill.report.figures import KINDS, draw
 from segmill.store import open_store, write_store
 from segmill.synthetic import SyntheticProducer
 from tests.inference.conftest import write_model
+
+ROOT = Path(__file__).parents[2]
 
 CELLS = {
     "generator": "cells",
@@ -136,12 +140,11 @@ def test_samples_are_spread_over_the_dataset(drawn, files):
     assert drawn("samples", images=99)["sample_id"].tolist() == ids.tolist()
 
 
-def test_every_kind_is_drawn_above_and_an_unknown_one_named(drawn):
-    assert set(KINDS) == {
-        *("curves", "curves_compared", "stages", "examples", "false_positives"),
-        *("elastic", "weights", "samples"),
-    }
-    with pytest.raises(ConfigError, match=r"'curve': known are \['curves', 'curves_compared'"):
+def test_every_kind_of_the_schema_can_be_drawn_and_an_unknown_one_is_named(drawn):
+    schema = json.loads((ROOT / "workflow/schemas/study.schema.json").read_text())
+    figure = schema["properties"]["figures"]["additionalProperties"]
+    assert set(KINDS) == set(figure["properties"]["kind"]["enum"])
+    with pytest.raises(ConfigError, match=r"'curve': known are \['alignment', 'classes'"):
         drawn("curve")
 
 
