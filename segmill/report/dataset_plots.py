@@ -202,7 +202,7 @@ def _category_points(samples: pd.DataFrame) -> pd.DataFrame:
 def _draw_sizes(ax: Axes, data: pd.DataFrame) -> None:
     for split, rows in data.groupby("split", sort=False):
         area = 6 + 60 * rows["images"] / data["images"].max()
-        label = f"{split} ({rows['images'].sum()})"
+        label = f"{split} ({rows['images'].sum():.0f})"
         x, y = rows["x"].astype(float), rows["y"].astype(float)
         ax.scatter(x, y, s=area, color=COLOURS[split], alpha=0.5, lw=0, label=label)
     ax.set(xlabel="Width (px)", ylabel="Height (px)")
