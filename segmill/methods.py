@@ -55,8 +55,9 @@ def parse_method(text: str) -> Method:
     'vanilla'
     >>> parse_method("fc67@beamline_labelme").dataset
     'beamline_labelme'
-    >>> parse_method("classical/otsu/nuclei")
-    Method(kind='classical', experiment=None, method='otsu', dataset='nuclei')
+    >>> found = parse_method("classical/otsu/nuclei")
+    >>> found.kind, found.method, found.dataset
+    ('classical', 'otsu', 'nuclei')
     >>> parse_method("superpixels_of/eikonal/can7@photographs").dataset
     'photographs'
     """

@@ -42,6 +42,9 @@ class Store:
         for field, arrays in fields.items():
             setattr(self, field, arrays.__getitem__)
 
+    def read(self, field, i):
+        return getattr(self, field)(i)
+
 
 def test_panel_scores_equal_those_by_hand(truth, prediction, image, tmp_path):
     row = PanelRow(image, truth, {"epoch 3": np.zeros_like(truth), "end": prediction}, "a")
