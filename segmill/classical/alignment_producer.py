@@ -10,10 +10,11 @@ import pandas as pd
 from segmill.classical.align import PARTS, Alignment, align_frames
 from segmill.classical.align_options import AlignmentOptions
 from segmill.classical.options import method_options
-from segmill.errors import ConfigError, Problem, raise_problems
+from segmill.errors import Problem, raise_problems
 from segmill.notions import FOREGROUND, pack_named
 from segmill.samples import Sample
 from segmill.store import FieldSpec, Store, StorePlan
+from segmill.store.derived import derived_plan, rows_of_split
 
 NOTIONS = (*PARTS, FOREGROUND)
 # Alignments kept: samples of a group mostly follow each other.
@@ -49,35 +50,18 @@ class AlignmentProducer:
     ):
         self.store, self.config, self.name = store, dict(config), name
         self.options = method_options(config, name)
-        self.rows = np.arange(len(store)) if split is None else store.where(split=split)
-        if self.rows.size == 0:
-            found = sorted(store.table["split"].unique())
-            raise ConfigError(f"{store.path} has no sample of split {split!r}, only of {found}")
+        self.rows = rows_of_split(store, split)
         check_sweeps(store)
         self._aligned = lru_cache(maxsize=KEPT)(self._align)
 
     def plan(self) -> StorePlan:
         """Layout, table and attributes of the store of notions."""
-        _, height, width, channels = self.store.shape("image")
-        kept = ("dataset", "units", "source", "licence")
+        fields = {"notions": FieldSpec("uint16")}
         attributes = {
-            key: self.store.attributes[key] for key in kept if key in self.store.attributes
+            "notions": list(NOTIONS),
+            "config": {"name": self.name, **self.config},
         }
-        return StorePlan(
-            table=self.store.table.iloc[self.rows].reset_index(drop=True),
-            fields={
-                "image": FieldSpec(self.store.dtype("image").name, channels),
-                "notions": FieldSpec("uint16", None),
-            },
-            height=height,
-            width=width,
-            attributes={
-                **attributes,
-                "notions": list(NOTIONS),
-                "config": {"name": self.name, **self.config},
-                "images": self.store.content_hash,
-            },
-        )
+        return derived_plan(self.store, self.rows, fields, attributes)
 
     def sample(self, i: int) -> Sample:
         """Parts of the sample in the frame of row `i`."""

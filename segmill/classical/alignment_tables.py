@@ -9,10 +9,10 @@ from segmill.classical.align import Alignment
 from segmill.classical.align_models import UM_PER_MM
 from segmill.classical.align_options import AlignmentOptions
 from segmill.classical.alignment_producer import align_group, check_sweeps
-from segmill.errors import ConfigError
 from segmill.options import build_options
 from segmill.progress import track
 from segmill.store import Store
+from segmill.store.derived import rows_of_split
 
 ANGLES = ("alpha", "beta")
 MODELS = ("circle", "slab", "projection")
@@ -42,10 +42,7 @@ def align_store(
     """
     chosen = build_options(AlignmentOptions, options or {}, "align_store")
     check_sweeps(store)
-    table = store.table if split is None else store.table.iloc[store.where(split=split)]
-    if table.empty:
-        raise ConfigError(f"{store.path} has no sample of split {split!r}")
-    groups = list(dict.fromkeys(table["group"]))
+    groups = list(dict.fromkeys(store.table["group"].iloc[rows_of_split(store, split)]))
     rows = [
         {"group": group, **alignment_row(align_group(store, group, chosen)[1])}
         for group in track(groups, len(groups), f"align {store.path.name}", "sweep")

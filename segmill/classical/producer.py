@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from segmill.classical.options import method_options
 from segmill.classical.watershed import segment_cells
 from segmill.errors import ConfigError
 from segmill.labels import cell_border
 from segmill.samples import Sample
 from segmill.store import FieldSpec, Store, StorePlan
+from segmill.store.derived import derived_plan, rows_of_split
 
 CLASSES = ("background", "cell", "border")
 WATERSHED = "watershed"
@@ -43,36 +42,18 @@ class ClassicalProducer:
         self.options = method_options(config, name)
         if config["method"] != WATERSHED:
             raise ConfigError(f"{name}: {config['method']} does not segment cells")
-        self.rows = np.arange(len(store)) if split is None else store.where(split=split)
-        if self.rows.size == 0:
-            found = sorted(store.table["split"].unique())
-            raise ConfigError(f"{store.path} has no sample of split {split!r}, only of {found}")
+        self.rows = rows_of_split(store, split)
         self.border_width = derived_border_width(store)
 
     def plan(self) -> StorePlan:
         """Layout, table and attributes of the store of segmentations."""
-        _, height, width, channels = self.store.shape("image")
-        kept = ("dataset", "units", "source", "licence")
+        fields = {"semantic": FieldSpec("uint8"), "instances": FieldSpec("int32")}
         attributes = {
-            key: self.store.attributes[key] for key in kept if key in self.store.attributes
+            "classes": list(CLASSES),
+            "config": {"name": self.name, **self.config},
+            "derived": {"semantic": {"kind": "cell_border", "width": self.border_width}},
         }
-        return StorePlan(
-            table=self.store.table.iloc[self.rows].reset_index(drop=True),
-            fields={
-                "image": FieldSpec(self.store.dtype("image").name, channels),
-                "semantic": FieldSpec("uint8", None),
-                "instances": FieldSpec("int32", None),
-            },
-            height=height,
-            width=width,
-            attributes={
-                **attributes,
-                "classes": list(CLASSES),
-                "config": {"name": self.name, **self.config},
-                "derived": {"semantic": {"kind": "cell_border", "width": self.border_width}},
-                "images": self.store.content_hash,
-            },
-        )
+        return derived_plan(self.store, self.rows, fields, attributes)
 
     def sample(self, i: int) -> Sample:
         """Segment the image of row `i`."""

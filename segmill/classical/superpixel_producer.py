@@ -9,6 +9,7 @@ from segmill.classical.options import SUPERPIXEL_METHODS, method_options
 from segmill.errors import ConfigError
 from segmill.samples import Sample
 from segmill.store import FieldSpec, Store, StorePlan
+from segmill.store.derived import derived_plan, rows_of_split
 from segmill.superpixels import divide
 from segmill.targets import COLOURS
 
@@ -57,32 +58,12 @@ class SuperpixelProducer:
         targets = tuple(store.attributes.get("targets") or ())
         if painted and targets != COLOURS:
             raise ConfigError(f"{store.path}: expected the scores {COLOURS}, found {targets}")
-        self.rows = np.arange(len(store)) if split is None else store.where(split=split)
-        if self.rows.size == 0:
-            found = sorted(store.table["split"].unique())
-            raise ConfigError(f"{store.path} has no sample of split {split!r}, only of {found}")
+        self.rows = rows_of_split(store, split)
 
     def plan(self) -> StorePlan:
         """Layout, table and attributes of the store of superpixels."""
-        _, height, width, channels = self.store.shape("image")
-        kept = ("dataset", "units", "source", "licence")
-        attributes = {
-            key: self.store.attributes[key] for key in kept if key in self.store.attributes
-        }
-        return StorePlan(
-            table=self.store.table.iloc[self.rows].reset_index(drop=True),
-            fields={
-                "image": FieldSpec(self.store.dtype("image").name, channels),
-                "instances": FieldSpec("int32", None),
-            },
-            height=height,
-            width=width,
-            attributes={
-                **attributes,
-                "config": {"name": self.name, **self.config},
-                "images": self.store.content_hash,
-            },
-        )
+        attributes = {"config": {"name": self.name, **self.config}}
+        return derived_plan(self.store, self.rows, {"instances": FieldSpec("int32")}, attributes)
 
     def sample(self, i: int) -> Sample:
         """Divide the image of row `i`."""

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from segmill.errors import ConfigError
 from segmill.inference.predictor import Predictor
 from segmill.samples import Sample
 from segmill.store import FieldSpec, Store, StorePlan
-
-KEPT_ATTRIBUTES = ("dataset", "units", "source", "licence")
+from segmill.store.derived import derived_plan, rows_of_split
 
 
 class PredictProducer:
@@ -37,37 +35,22 @@ class PredictProducer:
         self, models: Sequence[str | Path], store: Store, split: str | None = None, **options
     ):
         self.store, self.models, self.options = store, [str(path) for path in models], options
-        self.rows = np.arange(len(store)) if split is None else store.where(split=split)
-        if self.rows.size == 0:
-            found = sorted(store.table["split"].unique())
-            raise ConfigError(f"{store.path} has no sample of split {split!r}, only of {found}")
+        self.rows = rows_of_split(store, split)
         self.predictor = Predictor.load(self.models, **options)
 
     def plan(self) -> StorePlan:
         """Layout, table and attributes of the store of predictions."""
-        _, height, width, channels = self.store.shape("image")
-        fields = {
-            "image": FieldSpec(self.store.dtype("image").name, channels),
-            "scores": FieldSpec("float16", len(self.predictor.classes)),
-        }
+        fields = {"scores": FieldSpec("float16", len(self.predictor.classes))}
         if self.predictor.task == "semantic":
             fields |= {"semantic": FieldSpec("uint8"), "instances": FieldSpec("int32")}
         if self.predictor.kind == "particles":
             fields["instances"] = FieldSpec("int32")
         names = {"semantic": "classes", "notions": "notions", "target": "targets"}
-        attributes = self.store.attributes
-        return StorePlan(
-            table=self.store.table.iloc[self.rows].reset_index(drop=True),
-            fields=fields,
-            height=height,
-            width=width,
-            attributes={
-                **{key: attributes[key] for key in KEPT_ATTRIBUTES if key in attributes},
-                names[self.predictor.task]: list(self.predictor.classes),
-                "config": {"models": self.models, **self.options},
-                "images": self.store.content_hash,
-            },
-        )
+        attributes = {
+            names[self.predictor.task]: list(self.predictor.classes),
+            "config": {"models": self.models, **self.options},
+        }
+        return derived_plan(self.store, self.rows, fields, attributes)
 
     def sample(self, i: int) -> Sample:
         """Predict the image of row `i`."""
