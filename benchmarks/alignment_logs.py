@@ -13,17 +13,14 @@ Usage: python benchmarks/alignment_logs.py [--alignments 73301] [--parts 150] [-
 import argparse
 import json
 import os
-import re
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import av
 import h5py
 import numpy as np
 import pandas as pd
+from _ingestion_cost import TITLES, fill_middle_part, in_a_process, line, measured, plan
 
 SIZE = (48, 64)
 FRAMES = 65
@@ -99,41 +96,10 @@ def configuration(check: str) -> dict:
 
 
 def measure(stage: str, folder: Path, parts: int) -> dict:
-    """Seconds, rows and peak memory of one stage, which is all that this process does."""
-    from segmill.datasets import IngestProducer
-    from segmill.store.staging import create, fill
-
-    start_mib = peak_mib()
-    start, cpu = time.perf_counter(), time.process_time()
+    """Time and memory of one stage, which is all that this process does."""
     if stage == "part":
-        producer = IngestProducer(configuration("names"), folder)
-        manifest = fill(folder / "store.zarr", producer, part=parts // 2, parts=parts)
-        rows = len(manifest["rows"])
-    else:
-        plan = IngestProducer(configuration(stage), folder).plan()
-        create(folder / "store.zarr", plan)
-        rows = len(plan)
-    seconds = time.perf_counter() - start
-    memory = {"start_mib": start_mib, "peak_mib": peak_mib()}
-    return {"seconds": seconds, "cpu": time.process_time() - cpu, "rows": rows, **memory}
-
-
-def peak_mib() -> float:
-    """Largest resident memory of this process so far.
-
-    From the kernel's own account: getrusage also counts what the parent held when it started this
-    process.
-    """
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
-
-
-def in_a_process(stage: str, folder: Path, parts: int) -> dict:
-    """What :func:`measure` gives in a fresh process."""
-    arguments = [sys.executable, __file__, "--stage", stage, "--folder", str(folder)]
-    arguments += ["--parts", str(parts)]
-    done = subprocess.run(arguments, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+        return measured(lambda: fill_middle_part(configuration("names"), folder, parts))
+    return measured(lambda: plan(configuration(stage), folder))
 
 
 def main() -> None:
@@ -155,18 +121,14 @@ def main() -> None:
 def report(folder: Path, alignments: int, parts: int, check: str) -> None:
     """Both sizes, and their ratios."""
     found: dict[str, list[dict]] = {stage: [] for stage in (check, "part")}
-    titles = f"{'stage':<8}{'alignments':>11}{'rows':>9}{'s':>8}{'CPU s':>8}"
-    print(f"{titles}{'rows/s':>9}{'MiB peak':>10}{'at start':>10}")
+    print(f"{'stage':<8}{'alignments':>11}{TITLES}")
     for share in (10, 1):
         place = folder / f"logs_{share}"
         generate(place, alignments // share)
         for stage, results in found.items():
-            results.append(in_a_process(stage, place, max(1, parts // share)))
-            r = results[-1]
+            results.append(in_a_process(__file__, stage, place, max(1, parts // share)))
             title = "part" if stage == "part" else "plan"
-            line = f"{title:<8}{alignments // share:>11}{r['rows']:>9}{r['seconds']:>8.1f}"
-            line += f"{r['cpu']:>8.1f}{r['rows'] / r['seconds']:>9.0f}"
-            print(f"{line}{r['peak_mib']:>10.0f}{r['start_mib']:>10.0f}", flush=True)
+            print(f"{title:<8}{alignments // share:>11}{line(results[-1])}", flush=True)
     for stage, (small, large) in found.items():
         title = "part" if stage == "part" else "plan"
         grown = large["peak_mib"] - small["peak_mib"]

@@ -13,9 +13,6 @@ Usage: python benchmarks/click_logs.py [--clicks 525312] [--parts 150] [--folder
 import argparse
 import json
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from _ingestion_cost import TITLES, fill_middle_part, in_a_process, line, measured, plan
 from skimage import data
 
 SIZE = (64, 80)
@@ -73,43 +71,13 @@ def configuration() -> dict:
 
 
 def measure(stage: str, folder: Path, parts: int) -> dict:
-    """Seconds, rows and peak memory of one stage, which is all that this process does."""
-    from segmill.datasets import IngestProducer
-    from segmill.store.staging import create, fill
-
-    start_mib = peak_mib()
-    start, cpu = time.perf_counter(), time.process_time()
-    if stage == "pandas":
-        rows = len(pd.read_csv(folder / "log.csv"))
-    elif stage == "plan":
-        plan = IngestProducer(configuration(), folder).plan()
-        create(folder / "store.zarr", plan)
-        rows = len(plan)
-    else:
-        producer = IngestProducer(configuration(), folder)
-        manifest = fill(folder / "store.zarr", producer, part=parts // 2, parts=parts)
-        rows = len(manifest["rows"])
-    seconds = time.perf_counter() - start
-    memory = {"start_mib": start_mib, "peak_mib": peak_mib()}
-    return {"seconds": seconds, "cpu": time.process_time() - cpu, "rows": rows, **memory}
-
-
-def peak_mib() -> float:
-    """Largest resident memory of this process so far.
-
-    From the kernel's own account: getrusage also counts what the parent held when it started this
-    process.
-    """
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
-
-
-def in_a_process(stage: str, folder: Path, parts: int) -> dict:
-    """What :func:`measure` gives in a fresh process."""
-    arguments = [sys.executable, __file__, "--stage", stage, "--folder", str(folder)]
-    arguments += ["--parts", str(parts)]
-    done = subprocess.run(arguments, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    """Time and memory of one stage, which is all that this process does."""
+    stages = {
+        "pandas": lambda: len(pd.read_csv(folder / "log.csv")),
+        "plan": lambda: plan(configuration(), folder),
+        "part": lambda: fill_middle_part(configuration(), folder, parts),
+    }
+    return measured(stages[stage])
 
 
 def decoding_rate(folder: Path, n: int) -> float:
@@ -139,19 +107,16 @@ def main() -> None:
 def report(folder: Path, clicks: int, parts: int) -> None:
     """Both sizes, and their ratios."""
     found: dict[str, list[dict]] = {stage: [] for stage in ("pandas", "plan", "part")}
-    titles = f"{'stage':<8}{'clicks':>9}{'rows':>9}{'s':>8}{'CPU s':>8}"
-    print(f"{titles}{'rows/s':>9}{'MiB peak':>10}{'at start':>10}")
+    print(f"{'stage':<8}{'clicks':>9}{TITLES}")
     for share in (10, 1):
         place = folder / f"log_{share}"
         generate(place, clicks // share)
         for stage, results in found.items():
             rounds = ROUNDS if stage == "part" else 1
-            runs = [in_a_process(stage, place, max(1, parts // share)) for _ in range(rounds)]
+            few = max(1, parts // share)
+            runs = [in_a_process(__file__, stage, place, few) for _ in range(rounds)]
             results.append(sorted(runs, key=lambda run: run["peak_mib"])[rounds // 2])
-            r = results[-1]
-            line = f"{stage:<8}{clicks // share:>9}{r['rows']:>9}{r['seconds']:>8.1f}"
-            line += f"{r['cpu']:>8.1f}{r['rows'] / r['seconds']:>9.0f}"
-            print(f"{line}{r['peak_mib']:>10.0f}{r['start_mib']:>10.0f}")
+            print(f"{stage:<8}{clicks // share:>9}{line(results[-1])}", flush=True)
     for stage, (small, large) in found.items():
         ratio = large["peak_mib"] / small["peak_mib"]
         grown = (large["peak_mib"] - small["peak_mib"]) * 2**20 / (clicks - clicks // 10)

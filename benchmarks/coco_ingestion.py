@@ -13,10 +13,9 @@ Usage: python benchmarks/coco_ingestion.py [--images 118000] [--objects 860000] 
 """
 
 import argparse
+import contextlib
 import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from _ingestion_cost import TITLES, fill_middle_part, in_a_process, line, measured, plan
 from skimage import data
 
 SIZE = (480, 640)
@@ -91,46 +91,28 @@ def configuration() -> dict:
 
 
 def measure(stage: str, folder: Path, parts: int) -> dict:
-    """Seconds, rows and peak memory of one stage, which is all that this process does."""
-    from segmill.datasets import IngestProducer
-    from segmill.store.staging import create, fill
-
-    start_mib = peak_mib()
-    start, cpu = time.perf_counter(), time.process_time()
-    if stage == "json":
-        with (folder / "instances.json").open() as file:
-            rows = len(json.load(file)["images"])
-    elif stage == "pycocotools":
-        from pycocotools.coco import COCO
-
-        sys.stdout = sys.stderr
-        rows = len(COCO(str(folder / "instances.json")).imgs)
-        sys.stdout = sys.__stdout__
-    elif stage == "plan":
-        plan = IngestProducer(configuration(), folder).plan()
-        create(folder / "store.zarr", plan)
-        rows = len(plan)
-    else:
-        producer = IngestProducer(configuration(), folder)
-        manifest = fill(folder / "store.zarr", producer, part=parts // 2, parts=parts)
-        rows = len(manifest["rows"])
-    seconds = time.perf_counter() - start
-    memory = {"start_mib": start_mib, "peak_mib": peak_mib()}
-    return {"seconds": seconds, "cpu": time.process_time() - cpu, "rows": rows, **memory}
+    """Time and memory of one stage, which is all that this process does."""
+    stages = {
+        "json": lambda: parsed_by_json(folder / "instances.json"),
+        "pycocotools": lambda: loaded_by_pycocotools(folder / "instances.json"),
+        "plan": lambda: plan(configuration(), folder),
+        "part": lambda: fill_middle_part(configuration(), folder, parts),
+    }
+    return measured(stages[stage])
 
 
-def peak_mib() -> float:
-    """Largest resident memory of this process so far."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+def parsed_by_json(path: Path) -> int:
+    """Number of images in the file."""
+    with path.open() as file:
+        return len(json.load(file)["images"])
 
 
-def in_a_process(stage: str, folder: Path, parts: int) -> dict:
-    """What :func:`measure` gives in a fresh process."""
-    arguments = [sys.executable, __file__, "--stage", stage, "--folder", str(folder)]
-    arguments += ["--parts", str(parts)]
-    done = subprocess.run(arguments, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def loaded_by_pycocotools(path: Path) -> int:
+    """Number of images in the file; what pycocotools prints goes to the error stream."""
+    from pycocotools.coco import COCO
+
+    with contextlib.redirect_stdout(sys.stderr):
+        return len(COCO(str(path)).imgs)
 
 
 def speed(folder: Path) -> None:
@@ -180,19 +162,15 @@ def main() -> None:
 def report(folder: Path, images: int, objects: int) -> None:
     """Both sizes, and their ratios; then the speed."""
     found: dict[str, list[dict]] = {s: [] for s in ("json", "pycocotools", "plan", "part")}
-    titles = f"{'stage':<12}{'images':>8}{'rows':>8}{'s':>8}{'CPU s':>8}"
-    print(f"{titles}{'rows/s':>9}{'MiB peak':>10}{'at start':>10}")
+    print(f"{'stage':<12}{'images':>8}{TITLES}")
     for share in (10, 1):
         place = folder / f"share_{share}"
         generate(place, images // share, objects // share)
         size = (place / "instances.json").stat().st_size / 2**20
         print(f"{objects // share} objects, {size:.0f} MiB of JSON")
         for stage, results in found.items():
-            results.append(in_a_process(stage, place, max(1, PARTS // share)))
-            r = results[-1]
-            line = f"{stage:<12}{images // share:>8}{r['rows']:>8}{r['seconds']:>8.1f}"
-            line += f"{r['cpu']:>8.1f}{r['rows'] / r['seconds']:>9.0f}"
-            print(f"{line}{r['peak_mib']:>10.0f}{r['start_mib']:>10.0f}", flush=True)
+            results.append(in_a_process(__file__, stage, place, max(1, PARTS // share)))
+            print(f"{stage:<12}{images // share:>8}{line(results[-1])}", flush=True)
     for stage, (small, large) in found.items():
         ratio = large["peak_mib"] / small["peak_mib"]
         grown = (large["peak_mib"] - small["peak_mib"]) * 2**20 / (images - images // 10)
