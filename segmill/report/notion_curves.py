@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.axes import Axes
 
 from segmill.errors import Problem, raise_problems
 from segmill.metrics.invariance import summarise_robustness
 from segmill.metrics.summary import summarise
+from segmill.report.bands import draw_band
 from segmill.report.style import (
     ONE_COLUMN_MM,
     PALETTE,
@@ -53,7 +53,7 @@ def iou_shares(counts: Mapping[int, str | Path], output: str | Path) -> dict[str
         groups = list(data.groupby("notion", sort=False))
         for (notion, rows), line in zip(groups, line_styles(len(groups)), strict=True):
             images = int(rows["images"].max())
-            _band(ax, rows, "threshold", "share", label=f"{notion} ({images})", **line)
+            draw_band(ax, rows, "threshold", "share", label=f"{notion} ({images})", **line)
         ax.set(xlabel="IoU at least", ylabel="Share of images", ylim=(-0.02, 1.02))
         figure.legend(loc="outside lower center", ncols=3, title="notion (images with it)")
         return save_figure(figure, output, data)
@@ -80,7 +80,7 @@ def robustness_curves(measured: Mapping[int, str | Path], output: str | Path) ->
         axes = figure.subplots(1, len(changes), sharey=True, squeeze=False)[0]
         for ax, change in zip(axes, changes, strict=True):
             rows = data[data["change"] == change]
-            _band(ax, rows, "amount", "value", color=PALETTE[0], marker="o")
+            draw_band(ax, rows, "amount", "value", color=PALETTE[0], marker="o")
             ax.set(xlabel=CHANGE_LABELS[change], ylim=(-0.02, 1.02))
         notion = data["metric"].iloc[0].removeprefix("biou_1_")
         axes[0].set_ylabel(f"IoU of {notion}")
@@ -111,13 +111,3 @@ def _shares(seed: int, path: str | Path) -> pd.DataFrame:
             "images": chosen["images"],
         }
     ).dropna(subset="share")
-
-
-def _band(ax: Axes, rows: pd.DataFrame, x: str, y: str, **style) -> None:
-    """Mean over seeds as a line, least to greatest seed as a band."""
-    over_seeds = rows.groupby(x)[y]
-    mean = over_seeds.mean()
-    ax.plot(mean.index, mean, **style)
-    if rows["seed"].nunique() > 1:
-        low, high = over_seeds.min(), over_seeds.max()
-        ax.fill_between(mean.index, low, high, color=style["color"], alpha=0.15, lw=0)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from segmill.errors import Problem, raise_problems
 from segmill.metrics.summary import summarise
+from segmill.report.bands import draw_band
 from segmill.report.style import (
     TWO_COLUMNS_MM,
     line_styles,
@@ -94,8 +95,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, unit: str, styles: Mapping[str, Mapping
     """The series of one unit, each beginning at the points without a unit."""
     common = rows[rows["unit"] == ""] if unit else rows.iloc[:0]
     for name, own in rows[rows["unit"] == unit].groupby("series", sort=False):
-        over_seeds = pd.concat([common, own]).groupby("amount")["value"]
-        mean, low, high = over_seeds.mean(), over_seeds.min(), over_seeds.max()
-        ax.plot(mean.index, mean, marker="o", **styles[name])
-        ax.fill_between(mean.index, low, high, color=styles[name]["color"], alpha=0.15, lw=0)
+        series = pd.concat([common, own])
+        draw_band(ax, series, "amount", "value", marker="o", **styles[name])
     ax.set_xlim(left=0)
