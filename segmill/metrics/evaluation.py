@@ -1,6 +1,7 @@
 """Compare a store of predictions with a store of truths: counts per image that can be pooled."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -92,12 +93,13 @@ def evaluate(
     if CLICK in notion_names(predictions) and has_clicks(truths):
         shared.append(CLICK)
     _check_comparable(predictions, truths, shared)
+    if particles and "instances" not in shared:
+        raise StoreError(f"{predictions.path}: particles need instances in both, found {shared}")
     of_regions = _region_options(regions, predictions, shared)
+    measured = _Measured(shared, percents, options, particles, of_regions)
     pairs = paired_rows(predictions, truths, split)
     rows = [
-        _row(predictions, truths, p, t, shared, percents, options)
-        | (_particles(predictions, truths, p, t) if particles else {})
-        | (_regions(predictions, truths, p, t, of_regions) if of_regions else {})
+        _row(predictions, truths, p, t, measured)
         for p, t in track(pairs, len(pairs), f"evaluate {predictions.path.name}", "image")
     ]
     return pd.DataFrame(rows)
@@ -145,22 +147,42 @@ def region_counts(
     return counts
 
 
-def _particles(predictions: Store, truths: Store, p: int, t: int) -> dict:
-    """Errors of centre and surface; at IoU 0.5 a pair is the only one of its objects."""
-    ignore = truths.ignore(t) if "ignore" in truths.fields else None
-    return particle_counts(predictions.instances(p), truths.instances(t), ignore)
+@dataclass(frozen=True)
+class _Measured:
+    """What is counted in each image.
+
+    Attributes
+    ----------
+    shared : what both stores hold: arrays by name, and the click
+    percents : column suffix -> threshold of the instance matching
+    notions : how notions and clicks are judged
+    particles : whether errors of centre and surface are measured
+    regions : how regions between membranes are compared; None where they are not
+    """
+
+    shared: list[str]
+    percents: dict[str, float]
+    notions: NotionOptions
+    particles: bool
+    regions: RegionOptions | None
 
 
-def _row(predictions, truths, p, t, shared, percents, options: NotionOptions) -> dict:
+def _row(predictions: Store, truths: Store, p: int, t: int, measured: _Measured) -> dict:
     """The row of the table for prediction `p` and truth `t`."""
+    shared, options = measured.shared, measured.notions
     row = {name: truths.table[name].iloc[t] for name in ("sample_id", "group", "split")}
     ignore = truths.ignore(t) if "ignore" in truths.fields else None
     both_have = [name for name in shared if name in ("semantic", "instances")]
     pair = {name: (predictions.read(name, p), truths.read(name, t)) for name in both_have}
     if "instances" in shared:
-        row |= object_counts(*pair["instances"], ignore, list(percents.values()))
+        row |= object_counts(*pair["instances"], ignore, list(measured.percents.values()))
+    if measured.particles:
+        # At an IoU above 0.5 a pair is the only one of its objects.
+        row |= particle_counts(*pair["instances"], ignore)
     if "semantic" in shared:
         row |= region_counts(*pair["semantic"], ignore, truths.classes)
+    if measured.regions:
+        row |= region_agreement(*pair["semantic"], ignore, measured.regions)
     notions = read_notions(predictions, p) if {"notions", CLICK} & set(shared) else {}
     if CLICK in shared:
         scale = float(truths.table["mm_per_px"].iloc[t]) if "mm_per_px" in truths.table else np.nan
@@ -175,12 +197,6 @@ def _row(predictions, truths, p, t, shared, percents, options: NotionOptions) ->
         both, either = foreground_counts(*foregrounds, ignore)
         row |= {"intersection_foreground": both, "union_foreground": either}
     return row
-
-
-def _regions(predictions: Store, truths: Store, p: int, t: int, options: RegionOptions) -> dict:
-    """Agreement of the cells between membranes of prediction `p` and truth `t`."""
-    ignore = truths.ignore(t) if "ignore" in truths.fields else None
-    return region_agreement(predictions.semantic(p), truths.semantic(t), ignore, options)
 
 
 def _region_options(

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segmill.errors import StoreError
 from segmill.metrics import evaluate, summarise
 from segmill.metrics.particles import particle_counts, particle_figures, particle_rms
 from segmill.samples import Sample
@@ -139,3 +140,11 @@ def test_an_evaluation_measures_particles_when_asked(tmp_path):
     assert figures["centre_error_px"] == pytest.approx(0.5)
     assert figures["centre_error_rms_px"] == pytest.approx(np.sqrt(0.5))
     assert figures["surface_error"] == 0
+
+
+def test_particles_without_instances_are_refused(tmp_path):
+    semantic = np.zeros((4, 5), np.uint8)
+    given = Given([Sample(image=np.zeros((4, 5, 1), np.uint8), semantic=semantic)], ["a"])
+    store = write_store(tmp_path / "s.zarr", given)
+    with pytest.raises(StoreError, match="particles need instances in both"):
+        evaluate(store, store, particles=True)
