@@ -18,7 +18,9 @@ OUTPUTS = (
     "notions",
     "hierarchy",
     "description",
+    "particles",
 )
+PREDICTION = ("tiling", "tta", "instances", "particles", "precision", "device", "threads")
 SIDES = ("left", "right", "top", "bottom")
 
 
@@ -131,6 +133,7 @@ def _add_predict(commands) -> None:
         "overlapping notions: notions description overlay; of particles: instances particles "
         "overlay)",
     )
+    _add_network_options(command)
     command.set_defaults(run=_predict)
 
 
@@ -138,7 +141,35 @@ def _predict(options: argparse.Namespace) -> None:
     from segmill.inference import predict_files
 
     outputs = tuple(options.outputs) if options.outputs else None
-    predict_files(options.images, options.model, options.output, outputs=outputs)
+    network = _network_options(options)
+    predict_files(options.images, options.model, options.output, outputs=outputs, **network)
+
+
+def _add_network_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--options",
+        type=Path,
+        help="YAML file of the keys of an experiment's `prediction`: tiling, tta, instances, "
+        "particles, precision, device, threads",
+    )
+    command.add_argument(
+        "--threads",
+        type=int,
+        help="that a processor computes with (default: 1); another number gives other last bits",
+    )
+
+
+def _network_options(options: argparse.Namespace) -> dict:
+    """Keywords of :meth:`segmill.inference.Predictor.load` that the command line gives."""
+    import yaml
+
+    from segmill.errors import ConfigError
+
+    found = yaml.safe_load(options.options.read_text()) or {} if options.options else {}
+    if not isinstance(found, dict) or (unknown := sorted(set(found) - set(PREDICTION))):
+        what = unknown if isinstance(found, dict) else type(found).__name__
+        raise ConfigError(f"{options.options}: expected keys of {PREDICTION}, found {what}")
+    return found if options.threads is None else {**found, "threads": options.threads}
 
 
 def _add_describe(commands) -> None:
@@ -167,6 +198,7 @@ def _add_describe(commands) -> None:
     command.add_argument(
         "--mm-per-px", type=float, help="size of a pixel on the sample; adds micrometres"
     )
+    _add_network_options(command)
     command.set_defaults(run=_describe)
 
 
@@ -179,7 +211,8 @@ def _describe(options: argparse.Namespace) -> None:
 
     names = ("enters_from", "threshold", "min_size", "mm_per_px")
     described = {name: getattr(options, name) for name in names}
-    describe_files(options.images, options.model, deliver, described)
+    network = _network_options(options)
+    describe_files(options.images, options.model, deliver, described, **network)
 
 
 def _add_imitate(commands) -> None:

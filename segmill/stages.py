@@ -5,6 +5,7 @@ that one script serves every stage that makes a store.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from segmill.errors import ConfigError
@@ -76,8 +77,13 @@ def predict(
     """
     from segmill.inference import PredictProducer
 
+    return PredictProducer(models, open_store(store), split, **with_choice(options, choice))
+
+
+def with_choice(options: Mapping, choice: str | Path | None) -> dict:
+    """Options of a prediction; `instances` from the file `choice`, where there is one."""
     chosen = {"instances": json.loads(Path(choice).read_text())} if choice else {}
-    return PredictProducer(models, open_store(store), split, **{**options, **chosen})
+    return {**options, **chosen}
 
 
 def superpixels(store: str, config: dict) -> Producer:

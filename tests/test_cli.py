@@ -1,8 +1,11 @@
 """The command line: stores are shown and checked, mistakes end with a message and status 1."""
 
 import imageio.v3 as iio
+import numpy as np
 import pytest
+import tifffile
 
+from segmill import Predictor, cli
 from segmill.cli import main
 from segmill.store import open_store, write_store
 from segmill.synthetic import SyntheticProducer
@@ -58,8 +61,6 @@ def test_wrong_usage_ends_with_status_2(capsys):
 
 
 def test_check_counts_the_samples_of_a_dataset(tmp_path, capsys):
-    import numpy as np
-
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
     for k in range(4):
@@ -91,3 +92,35 @@ split: {{fractions: {{train: 0.5, val: 0.25, test: 0.25}}, seed: 0}}
 
 def test_the_store_of_the_card_is_whole(store):
     open_store(store.path).verify()
+
+
+def test_the_outputs_of_the_command_are_those_of_the_library():
+    from segmill.inference.outputs import OUTPUTS
+
+    assert set(cli.OUTPUTS) == set(OUTPUTS)
+
+
+def test_predict_obeys_a_file_of_options_and_names_unknown_ones(store, tmp_path, capsys):
+    import torch
+
+    from segmill.models import build
+    from segmill.models.bundle import ModelBundle, save_model
+
+    torch.manual_seed(0)
+    network = build("unet_compressed", 1, 3).eval()
+    of_network = {"classes": store.classes, "preprocessing": {}, "mean": (0.4,), "std": (0.2,)}
+    save_model(tmp_path / "model.pt", ModelBundle(model=network, **of_network))
+    iio.imwrite(tmp_path / "image.png", store.image(0)[..., 0].astype("uint8"))
+    options = tmp_path / "options.yaml"
+    command = ["predict", str(tmp_path / "model.pt"), str(tmp_path / "image.png")]
+    command += ["-o", str(tmp_path / "out"), "--outputs", "scores", "--options", str(options)]
+    options.write_text("tta: flips\nsize: 3\n")
+    assert main(command) == 1
+    assert "options.yaml: expected keys of" in (error := capsys.readouterr().err)
+    assert "found ['size']" in error
+    options.write_text("tta: flips\n")
+    assert main([*command, "--threads", "2"]) == 0
+    predictor = Predictor.load(tmp_path / "model.pt", tta="flips", threads=2)
+    expected = predictor.predict(iio.imread(tmp_path / "image.png")).scores
+    found = tifffile.imread(tmp_path / "out/image_scores.tif")
+    np.testing.assert_array_equal(np.moveaxis(found, 0, 2), expected)

@@ -114,3 +114,13 @@ def test_new_images_are_the_files_of_a_folder_without_what_was_written_there(tmp
     assert Lookup(load(predict={"images": "nowhere"})).new_images() == ["nowhere"]
     with pytest.raises(ConfigError, match=r"predict\.images: expected a folder"):
         Lookup(load(predict={})).new_images()
+
+
+def test_new_images_are_predicted_as_the_test_images_were():
+    given = {"images": "somewhere", "model": "cells/vanilla_cl/seed1"}
+    look = Lookup(load(predict=given))
+    assert look.new_images_options() == look.prediction("cells", "vanilla_cl")
+    assert look.new_images_choice() == []
+    look = Lookup(load(predict={"images": "somewhere", "model": "vanilla_cl"}))
+    with pytest.raises(ConfigError, match=r"predict\.model: expected STUDY/EXPERIMENT/seedN"):
+        look.new_images_options()

@@ -22,6 +22,7 @@ from segmill.inference.tta import VIEWS
 from segmill.notions import pack
 from segmill.options import build_options
 from segmill.particles import CENTRE, MASK
+from segmill.threads import torch_threads
 from segmill.training.precision import Precision
 
 
@@ -115,6 +116,7 @@ class Predictor:
     networks : list of :class:`TrainedNetwork`
     classes : names of the scores
     task : ``"semantic"``, ``"notions"`` or ``"target"``
+    threads : that torch computes with
     """
 
     def __init__(
@@ -124,8 +126,10 @@ class Predictor:
         tta: str = "none",
         instances: InstanceOptions | None = None,
         particles: ParticleOptions | None = None,
+        threads: int = 1,
     ):
         self.networks = list(networks)
+        self.threads = threads
         self.tiling = tiling or TilingOptions()
         self.tta = tta
         self.instance_options = instances or InstanceOptions()
@@ -151,6 +155,7 @@ class Predictor:
         particles: Mapping | None = None,
         precision: Mapping | None = None,
         device: str = "auto",
+        threads: int = 1,
     ) -> "Predictor":
         """Open one model file, or several as an ensemble.
 
@@ -164,6 +169,7 @@ class Predictor:
         particles : options of :class:`segmill.inference.ParticleOptions`
         precision : options of :class:`segmill.training.precision.Precision`; default: float32
         device : ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"``: a GPU where there is one
+        threads : that a processor computes with; another number gives other last bits
 
         Raises
         ------
@@ -177,12 +183,14 @@ class Predictor:
             raise ConfigError("a prediction needs at least one model, found none")
         if tta not in VIEWS:
             raise ConfigError(f"tta: expected one of {', '.join(VIEWS)}, found {tta!r}")
+        if threads < 1:
+            raise ConfigError(f"threads: expected at least 1, found {threads}")
         tiling = build_options(TilingOptions, tiling or {}, "tiling of a prediction")
         instances = build_options(InstanceOptions, instances or {}, "instances of a prediction")
         particles = build_options(ParticleOptions, particles or {}, "particles of a prediction")
         precision = build_options(Precision, precision or {}, "precision of a prediction")
         networks = [TrainedNetwork.load(one, find_device(device), precision) for one in paths]
-        return cls(networks, tiling, tta, instances, particles)
+        return cls(networks, tiling, tta, instances, particles, threads)
 
     @property
     def kind(self) -> str:
@@ -203,9 +211,10 @@ class Predictor:
             saying what was expected and what was found.
         """
         pixels = as_pixels(image)
-        total = self.networks[0].scores(pixels, self.tiling, self.tta)
-        for network in self.networks[1:]:
-            total = total + network.scores(pixels, self.tiling, self.tta)
+        with torch_threads(self.threads):
+            total = self.networks[0].scores(pixels, self.tiling, self.tta)
+            for network in self.networks[1:]:
+                total = total + network.scores(pixels, self.tiling, self.tta)
         scores = total / np.float32(len(self.networks))
         options = self.instance_options, self.particle_options
         return Prediction(scores, self.classes, self.task, *options)

@@ -8,6 +8,7 @@ import torch
 
 from segmill.errors import TrainingError
 from segmill.progress import log
+from segmill.threads import torch_threads
 from segmill.training.config import TrainingConfig
 
 
@@ -23,35 +24,19 @@ def device_type(wanted: str) -> str:
 def numerics(config: TrainingConfig, device: str) -> Iterator[None]:
     """Fix the number of threads and the kernels while a training runs; undo it afterwards.
 
-    Convolutions, normalisations and sums give other last bits with another number of threads, so
-    the number is a setting. It is obeyed on any number of cores: fewer cores run it slower, to the
-    same bits.
-
-    Raises
-    ------
-    TrainingError
-        Where the environment forbids OpenMP the wanted threads: torch would wait for them for ever.
+    Raises ConfigError where the environment forbids the wanted threads.
     """
-    limit = os.environ.get("OMP_THREAD_LIMIT", "")
-    if limit.isdigit() and int(limit) < config.threads:
-        raise TrainingError(
-            f"OMP_THREAD_LIMIT: expected at least {config.threads} (the setting threads), "
-            f"found {limit} in the environment"
-        )
-    threads = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
     filling = torch.utils.deterministic.fill_uninitialized_memory
     benchmark = torch.backends.cudnn.benchmark
-    torch.set_num_threads(config.threads)
     torch.use_deterministic_algorithms(device == "cpu" or config.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False
     if device == "cuda":
         _prepare_gpu(config.deterministic)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
             yield
     finally:
-        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict)
         torch.utils.deterministic.fill_uninitialized_memory = filling
         torch.backends.cudnn.benchmark = benchmark

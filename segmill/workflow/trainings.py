@@ -1,5 +1,6 @@
 """Lookups of trainings and of what is done with trained networks."""
 
+import re
 from pathlib import Path
 
 from segmill.errors import ConfigError
@@ -88,6 +89,28 @@ class TrainingLookup(StoreLookup):
     def new_images_model(self) -> str:
         """Network that the target `predict` applies."""
         return f"results/runs/{self.config.predict.get('model', 'none')}/model.pt"
+
+    def new_images_options(self) -> dict:
+        """How it is applied: as where it was evaluated."""
+        study, experiment, _ = self._new_images_training()
+        return self.prediction(study, experiment)
+
+    def new_images_choice(self) -> list[str]:
+        """File of the options that were chosen on validation images for it, if any were."""
+        study, experiment, seed = self._new_images_training()
+        dataset = self.config.experiment(study, experiment)["dataset"]
+        return self.choice_inputs(study, experiment, seed, dataset)
+
+    def _new_images_training(self) -> tuple[str, str, str]:
+        """Study, experiment and seed of the network that the target `predict` applies."""
+        model = self.config.predict.get("model", "none")
+        found = re.fullmatch(r"([^/]+)/([^/]+)/seed(\d+)", model)
+        if not found:
+            raise ConfigError(
+                "config/config.yaml: predict.model: expected STUDY/EXPERIMENT/seedN of a training, "
+                f"found {model!r}"
+            )
+        return found.groups()
 
     def new_images(self) -> list[str]:
         """Files that the target `predict` is given, without those that it wrote itself.

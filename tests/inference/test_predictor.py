@@ -204,3 +204,19 @@ def test_what_is_no_model_is_refused(tmp_path):
             Predictor.load(path)
     with pytest.raises(ConfigError, match="at least one model"):
         Predictor.load([])
+
+
+def test_the_number_of_threads_is_the_predictors_whatever_torch_has(model_file):
+    image = np.random.default_rng(0).integers(0, 256, (61, 75), np.uint8)
+    before = torch.get_num_threads()
+    expected = Predictor.load(model_file, threads=1).predict(image).scores
+    try:
+        for threads in (2, 3, 4):
+            torch.set_num_threads(threads)
+            found = Predictor.load(model_file, threads=1).predict(image).scores
+            np.testing.assert_array_equal(found, expected)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    with pytest.raises(ConfigError, match="threads: expected at least 1, found 0"):
+        Predictor.load(model_file, threads=0)

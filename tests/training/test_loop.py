@@ -217,7 +217,7 @@ def test_torch_is_left_as_it_was_found(tmp_path):
 
 def test_a_limit_on_threads_that_would_hang_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
-    with pytest.raises(TrainingError, match=r"OMP_THREAD_LIMIT: expected at least 2 .* found 1"):
+    with pytest.raises(ConfigError, match=r"OMP_THREAD_LIMIT: expected at least 2 .* found 1"):
         run(tmp_path, "a", threads=2)
 
 

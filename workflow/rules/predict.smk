@@ -80,18 +80,20 @@ rule predict:
     input:
         model=LOOK.new_images_model(),
         images=lambda wc: LOOK.new_images(),
+        choice=lambda wc: LOOK.new_images_choice(),
     output:
         touch(LOOK.new_images_done()),
     log:
         "logs/predict.log",
     conda:
         "../../envs/gpu.yaml"
-    threads: 2
+    threads: lambda wc: LOOK.new_images_options().get("threads", 1)
     resources:
         mem_mb=8000,
         runtime=240,
     params:
         settings=CONFIG.predict,
+        options=lambda wc: LOOK.new_images_options(),
         code=stage_code("predict"),
     message:
         "Applying {input.model} to new images"
