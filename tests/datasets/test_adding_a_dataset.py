@@ -14,10 +14,13 @@ import yaml
 from PIL import Image
 from scipy.io import savemat
 
+from segmill.classical import classical_producer
 from segmill.datasets import IngestProducer, reader_names, readers
+from segmill.datasets.union import UnionProducer
 from segmill.metrics import coco_ap_of_stores
 from segmill.report.dataset_plots import dataset_table
 from segmill.store import open_store, write_store
+from segmill.synthetic import SyntheticProducer
 from tests.datasets.coco_files import annotation, box, write_images, write_json
 from tests.datasets.conftest import blobs, grey, problems_of, save
 from tests.datasets.movies import write_alignment
@@ -47,7 +50,7 @@ def ingest(name):
 def test_the_page_has_the_blocks_that_are_tested_here():
     assert set(CONFIGS) == {
         *("nuclei", "binary", "plates", "survey", "timelapse", "bbbc039_small", "fields"),
-        *("mounted", "clicks", "alignments", "street", "contours"),
+        *("mounted", "clicks", "alignments", "street", "contours", "labelled", "together"),
     }
     assert set(BLOCKS) - {f"config/datasets/{name}.yaml" for name in CONFIGS} == {
         "segmill/datasets/readers/npz.py",
@@ -253,3 +256,29 @@ def test_movies(place):
     turned = (rows["omega"] - 300 - 10 * rows["frame"] + 180) % 360 - 180
     np.testing.assert_allclose(turned, 0, atol=1e-3)
     assert store.shape("image") == (6 * 24, 16, 24, 3)
+
+
+def test_datasets_made_of_others(place):
+    labelled, together = CONFIGS["labelled"], CONFIGS["together"]
+    # The generator, small, and the method of the repository, under the names of the page.
+    synthetic = {
+        "reader": "synthetic",
+        "generator": "particles",
+        "seed": 1,
+        "n": 6,
+        "split": {"train": 0.5, "val": 0.25, "test": 0.25},
+        "options": {"height": 96, "width": 96},
+    }
+    source = write_store("source.zarr", SyntheticProducer(synthetic, name=labelled["dataset"]))
+    method = yaml.safe_load((ROOT / f"config/classical/{labelled['method']}.yaml").read_text())
+    truth = write_store("labelled.zarr", classical_producer(source, method))
+    assert truth.table["split"].tolist() == source.table["split"].tolist()
+    stores = dict(zip(together["datasets"], (source, truth), strict=True))
+    both = write_store("together.zarr", UnionProducer(stores, "together"))
+    assert len(both) == 12
+    assert both.table["sample_id"].str.split("/").str[0].tolist() == (
+        ["synthetic_particles"] * 6 + ["labelled"] * 6
+    )
+    assert "instances" in both.fields
+    for k in range(6):
+        np.testing.assert_array_equal(both.instances(6 + k), truth.instances(k))
