@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from segmill.errors import ConfigError
 from segmill.losses.base import Loss, class_ids, masked_mean, register
 from segmill.options import option
 
@@ -17,18 +18,27 @@ class MSEOptions:
 
     truth : ``"target"``: the output itself is compared with the regression targets; ``"semantic"``:
         its softmax with the one-hot classes, the score of Brier (1950)
+    weights : price of the error of each output, only their ratios count; None: all the same. An
+        output that is zero nearly everywhere, a map of centres, is learnt late without
     """
 
     truth: str = option("target", choices=("target", "semantic"))
+    weights: tuple[float, ...] | None = option(None, low=0.0)
+
+    def conflicts(self) -> list[str]:
+        """Weights of zero everywhere teach nothing."""
+        nothing = self.weights is not None and not sum(self.weights)
+        return [f"weights: expected some above 0, found {list(self.weights)}"] if nothing else []
 
 
 @register("mse", MSEOptions)
 class MSE(Loss):
-    """Mean of the squared error over valid pixels and channels, targets of NaN left out."""
+    """Weighted mean of the squared error over valid pixels and channels, NaN targets left out."""
 
-    def __init__(self, truth: str = "target"):
+    def __init__(self, truth: str = "target", weights: tuple[float, ...] | None = None):
         super().__init__()
         self.needs = (truth,)
+        self.weights = weights
 
     def evaluate(self, prediction: Tensor, truth: Mapping[str, Tensor], valid: Tensor) -> Tensor:
         """See :class:`Loss`."""
@@ -42,7 +52,20 @@ class MSE(Loss):
             everywhere = everywhere & ~truth["target"].isnan()
             # Cleared before the difference: zero times NaN would be a NaN in the gradient.
             target = torch.where(everywhere, truth["target"].to(prediction.dtype), 0)
-        return masked_mean((prediction - target).square(), everywhere)
+        squared = (prediction - target).square()
+        if self.weights is None:
+            return masked_mean(squared, everywhere)
+        weights = self._weights_like(prediction)
+        total = torch.where(everywhere, squared * weights, 0).sum()
+        return total / (everywhere * weights).sum().clamp(min=torch.finfo(squared.dtype).tiny)
+
+    def _weights_like(self, prediction: Tensor) -> Tensor:
+        if len(self.weights) != prediction.shape[1]:
+            raise ConfigError(
+                f"mse: weights: expected one for each of {prediction.shape[1]} outputs, "
+                f"found {list(self.weights)}"
+            )
+        return prediction.new_tensor(self.weights)[:, None, None]
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,12 @@ def cross_entropy(z, arrays):
     return weighted_cross_entropy(z, arrays, np.ones(arrays["weight"].shape))
 
 
-def squared_error(z, arrays, truth="target"):
+def squared_error(z, arrays, truth="target", weights=None):
     value, target = z, arrays["target"]
     if truth == "semantic":
         value, target = softmax(z), onehot(z, arrays)
-    return np.mean([(value[b, :, y, x] - target[b, :, y, x]) ** 2 for b, y, x in arrays["pixels"]])
+    errors = [(value[b, :, y, x] - target[b, :, y, x]) ** 2 for b, y, x in arrays["pixels"]]
+    return np.average(np.mean(errors, axis=0), weights=weights)
 
 
 def squared_error_and_variation(z, arrays, alpha):

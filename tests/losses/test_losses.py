@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmill import losses
+from segmill.errors import ConfigError
 from tests.losses.reference import loss_by_definition
 
 EVERY = [
     ("mse", {}),
     ("mse", {"truth": "semantic"}),
+    ("mse", {"weights": [1.0, 0.0, 7.5]}),
     ("mse_tv", {"alpha": 0.01}),
     ("cross_entropy", {}),
     ("weighted_cross_entropy", {}),
@@ -249,3 +251,19 @@ def test_targets_of_nan_are_left_out_of_a_squared_error():
     expected = (prediction - truth["target"])[kept].square().mean()
     assert value.item() == pytest.approx(expected.item(), rel=1e-6)
     assert torch.equal(logits.grad != 0, kept)
+
+
+def test_weights_of_a_squared_error_hold_for_what_is_left_of_an_output():
+    prediction, truth = make(ignored=0.0)
+    truth["target"][0, 1] = float("nan")
+    kept = ~truth["target"].isnan()
+    weight = torch.tensor([1.0, 4.0, 2.0])[:, None, None].expand_as(prediction)[kept]
+    errors = (prediction - truth["target"])[kept].square()
+    value = losses.build("mse", weights=[1.0, 4.0, 2.0])(prediction, truth)
+    assert value.item() == pytest.approx(((weight * errors).sum() / weight.sum()).item(), rel=1e-6)
+    with pytest.raises(
+        ConfigError, match=r"expected one for each of 3 outputs, found \[1\.0, 2\.0\]"
+    ):
+        losses.build("mse", weights=[1.0, 2.0])(prediction, truth)
+    with pytest.raises(ConfigError, match=r"weights: expected some above 0"):
+        losses.build("mse", weights=[0.0, 0.0])
