@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special  # scipy.stats has the same distributions, and takes long to import
 
 from segmill.alignment.least_squares import FitError, LinearFit, checked_track, solve
 
@@ -56,7 +56,7 @@ class HarmonicFit:
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of one parameter, by Student's t with N - 3 degrees of freedom."""
         dof = int(np.count_nonzero(self.inliers)) - len(NAMES)
-        half = float(stats.t.ppf((1 + level) / 2, dof)) * self.uncertainty[name]
+        half = float(special.stdtrit(dof, (1 + level) / 2)) * self.uncertainty[name]
         return getattr(self, name) - half, getattr(self, name) + half
 
 
@@ -188,7 +188,7 @@ def _p_value(found: LinearFit) -> float:
     if found.sigma == 0:
         return 0.0 if coefficients.any() else 1.0
     statistic = coefficients @ np.linalg.solve(covariance, coefficients) / 2
-    return float(stats.f.sf(statistic, 2, found.dof))
+    return float(special.fdtrc(2, found.dof, statistic))
 
 
 def _half_turn(angle: float) -> float:

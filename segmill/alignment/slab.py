@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special  # scipy.stats has the same distributions, and takes long to import
 
 from segmill.alignment.harmonic import UNKNOWN_ANGLE, check_coverage, fit_circle, polar
 from segmill.alignment.least_squares import FitError, checked_track, outliers
@@ -95,7 +95,7 @@ class SlabFit:
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of one parameter, by Student's t."""
         dof = int(np.count_nonzero(self.inliers)) - len(NAMES)
-        half = float(stats.t.ppf((1 + level) / 2, dof)) * self.uncertainty[name]
+        half = float(special.stdtrit(dof, (1 + level) / 2)) * self.uncertainty[name]
         return getattr(self, name) - half, getattr(self, name) + half
 
 
@@ -242,8 +242,8 @@ def _p_value(track: Track, squares: float) -> float:
         return 0.0 if circle_squares > 0 else 1.0
     dof = track.count - LINEAR - 1
     # Depths and direction are three parameters more.
-    statistic = (circle_squares - squares) / 3 / (squares / dof)
-    return min(1.0, float(stats.f.sf(statistic, 3, dof)) * track.count)
+    statistic = max(0.0, circle_squares - squares) / 3 / (squares / dof)
+    return min(1.0, float(special.fdtrc(3, dof, statistic)) * track.count)
 
 
 def _result(omega, y, track, best, covariance, p_value, minima) -> SlabFit:
