@@ -45,11 +45,20 @@ def write_report(
     IntegrityError : names every file that is missing
     """
     root = Path(benchmarks)
-    resources = collect(find(root), root)
-    pages = [
-        _page(name, parts, preset, resources, Path(captions)) for name, parts in studies.items()
-    ]
+    files = find(root)
+    pages = []
+    for name, parts in studies.items():
+        own = [path for path in files if _concerns(path.relative_to(root), name, studies)]
+        pages.append(_page(name, parts, preset, collect(own, root), Path(captions)))
     build_report(Path(index).parent, pages)
+
+
+def _concerns(path: Path, study: str, studies: Mapping[str, Mapping]) -> bool:
+    """Whether a benchmark file, below the folder of all, is of a study or of data that it uses."""
+    words = set(path.with_suffix("").parts)
+    if words & set(studies):
+        return study in words
+    return bool(words & set(studies[study]["datasets"]))
 
 
 def _page(

@@ -71,6 +71,20 @@ def test_two_studies_have_a_page_each_and_an_index(write, tmp_path):
             assert path.startswith("data:") or (tmp_path / "report" / path).exists()
 
 
+def test_a_study_reports_the_time_of_its_own_jobs_and_of_the_data_it_uses(write, made, tmp_path):
+    made["nuclei"]["datasets"] = {"spots": {"reader": "folder"}}
+    benchmark(tmp_path / "benchmarks/shards/spots/train.tsv", 60, 128, 50)
+    benchmark(tmp_path / "benchmarks/train/gone/seed1.tsv", 5000, 128, 50)
+    pages = write()
+    assert "3 min 20 s of jobs" in pages["index"]
+    assert "1 min 00 s of jobs" in pages["index"]
+    stages = {name: '<th scope="row">' in pages[name] for name in ("cells", "nuclei")}
+    assert stages == {"cells": True, "nuclei": True}
+    assert ">shards<" in pages["nuclei"]
+    assert ">shards<" not in pages["cells"]
+    assert ">train<" not in pages["nuclei"]
+
+
 def test_a_figure_has_the_caption_of_its_kind(write):
     pages = write()
     assert "Loss and foreground IoU against epoch" in pages["cells"]
