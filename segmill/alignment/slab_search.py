@@ -6,19 +6,16 @@ there it jumps. Every such cell is searched on its own.
 """
 
 from dataclasses import dataclass, fields
-from itertools import pairwise
 
 import numpy as np
 
-from segmill.alignment.slab_model import slab_columns
+from segmill.alignment.slab_kernel import LINEAR, eliminate
 
-LINEAR = 5
 START_SPACING = np.radians(6.0)
 NEWTON_STEPS = 6
 N_NODES = 5
 # Minima whose likelihood is smaller than the best one's by e^-15 are no rivals.
 LEAST_LOG_LIKELIHOOD = 15.0
-MIN_FRAMES_PER_FACE = 2
 
 
 @dataclass(frozen=True)
@@ -59,40 +56,39 @@ class Projected:
 def project(track: Track, beta: np.ndarray, n: np.ndarray) -> Projected:
     """Eliminate the linear parameters at each pair of `beta` and `n`, both (M,)."""
     used = track.root > 0
-    omega, root = track.omega[used], track.root[used]
-    y = track.y[used] * root
-    value, by_t, by_n = slab_columns(omega[None] - beta[:, None], n[:, None])
-    circle = np.column_stack([np.ones_like(omega), np.cos(omega), np.sin(omega)])
-    circle = np.broadcast_to(circle, (beta.size, *circle.shape))
-    design = np.concatenate([circle, value], axis=2) * root[:, None]
-    legal = (np.count_nonzero(value, axis=1) >= MIN_FRAMES_PER_FACE).all(axis=1)
-    q, r = np.linalg.qr(design)
-    diagonal = np.abs(np.diagonal(r, axis1=1, axis2=2))
-    legal &= diagonal.min(axis=1) > 1e-7 * diagonal.max(axis=1)
-    r = np.where(legal[:, None, None], r, np.eye(LINEAR))
-    inverse = np.linalg.inv(r)
-    linear = (inverse @ (q.transpose(0, 2, 1) @ y)[..., None])[..., 0]
-    residuals = y - (design @ linear[..., None])[..., 0]
-    squares = np.where(legal, np.sum(residuals**2, axis=1), np.inf)
-    depths = linear[:, None, 3:]
-    slopes = np.stack([-(by_t * depths).sum(2), (by_n * depths).sum(2)], axis=2) * root[:, None]
-    slopes -= q @ (q.transpose(0, 2, 1) @ slopes)
-    return Projected(linear, squares, inverse, slopes, residuals)
+    omega, root, count = track.omega[used], track.root[used], beta.size
+    found = Projected(
+        linear=np.zeros((count, LINEAR)),
+        squares=np.full(count, np.inf),
+        inverse=np.tile(np.eye(LINEAR), (count, 1, 1)),
+        residuals=np.empty((count, root.size)),
+        slopes=np.empty((count, root.size, 2)),
+    )
+    eliminate(
+        np.stack([np.cos(omega), np.sin(omega)]),
+        track.y[used] * root,
+        root,
+        beta.astype(np.float64),
+        n.astype(np.float64),
+        found.linear,
+        found.squares,
+        found.inverse,
+        found.slopes,
+        found.residuals,
+    )
+    return found
 
 
 def cells(omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ends (K,), (K,) of the ranges of beta in [0, pi) in which no frame changes its face."""
     edges = np.sort(np.mod(omega + np.pi / 2, np.pi))
     edges = edges[np.concatenate([[True], np.diff(edges) > 1e-7])]
-    ends = np.append(edges, edges[0] + np.pi)
-    low, high = [], []
-    for start, stop in pairwise(ends):
-        pieces = int(np.ceil((stop - start) / START_SPACING))
-        marks = np.linspace(start, stop, pieces + 1)
-        low.extend(marks[:-1])
-        high.extend(marks[1:])
+    size = np.diff(edges, append=edges[0] + np.pi)
+    pieces = np.ceil(size / START_SPACING).astype(int)
+    place = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    start, piece = np.repeat(edges, pieces), np.repeat(size / pieces, pieces)
     margin = 1e-9
-    return np.array(low) + margin, np.array(high) - margin
+    return start + place * piece + margin, start + (place + 1) * piece - margin
 
 
 def descend(

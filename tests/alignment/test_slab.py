@@ -7,6 +7,7 @@ from scipy import optimize
 
 from segmill.alignment import FitError, fit_circle, fit_slab, slab_shift
 from segmill.alignment.slab_model import slab_columns
+from segmill.alignment.slab_search import Track, project
 from segmill.random import generator
 from tests.alignment.tracks import (
     inside,
@@ -180,3 +181,45 @@ def test_the_slab_explains_what_a_circle_does_not():
     assert slab.rms < 1.2
     assert fit_circle(TURN, y).rms > 5 * slab.rms
     assert slab.p_value < 1e-10
+
+
+def test_elimination_equals_linear_least_squares():
+    """Values, residuals and slopes against numpy's solver and finite differences."""
+    rng = generator(8, "elimination")
+    omega = random_omega(rng)
+    root = rng.uniform(0.5, 2, omega.size)
+    root[::7] = 0
+    used = root > 0
+    track = Track(omega, slab_track(omega, **random_slab(rng)) + rng.normal(0, 1, omega.size), root)
+    beta, n = rng.uniform(0, math.pi, 20), rng.uniform(1.29, 1.33, 20)
+    found = project(track, beta, n)
+    y, weights = track.y[used] * root[used], root[used, None]
+
+    def design(beta, n):
+        columns = slab_columns(omega[used] - beta, n)[0]
+        ones = np.ones(used.sum())
+        circle = np.column_stack([ones, np.cos(omega[used]), np.sin(omega[used])])
+        return np.column_stack([circle, columns]) * weights
+
+    for m in range(20):
+        a = design(beta[m], n[m])
+        values = np.linalg.lstsq(a, y, rcond=None)[0]
+        np.testing.assert_allclose(found.linear[m], values, rtol=1e-7, atol=1e-7)
+        np.testing.assert_allclose(found.residuals[m], y - a @ values, atol=1e-8)
+        assert found.squares[m] == pytest.approx(np.sum((y - a @ values) ** 2))
+        inverse = found.inverse[m] @ found.inverse[m].T
+        np.testing.assert_allclose(inverse, np.linalg.inv(a.T @ a), rtol=1e-6, atol=1e-12)
+        step = 1e-6
+        for k, (by_beta, by_n) in enumerate(((step, 0), (0, step))):
+            ahead = design(beta[m] + by_beta, n[m] + by_n)
+            slope = (ahead - design(beta[m] - by_beta, n[m] - by_n)) @ values / (2 * step)
+            slope -= a @ np.linalg.lstsq(a, slope, rcond=None)[0]
+            np.testing.assert_allclose(found.slopes[m, :, k], slope, rtol=1e-4, atol=1e-4)
+
+
+def test_a_face_seen_once_is_no_solution():
+    omega = np.r_[np.radians(np.arange(-60, 61, 10)), math.pi]
+    track = Track(omega, np.cos(omega), np.ones(omega.size))
+    found = project(track, np.array([0.0, 1.0]), np.array([1.31, 1.31]))
+    assert np.isinf(found.squares[0])
+    assert np.isfinite(found.squares[1])
