@@ -72,8 +72,8 @@ def predict(
 ) -> Producer:
     """Predictions of trained networks on the samples of a store.
 
-    `choice` is a file of options of `instances` that were chosen on validation images; they replace
-    those of `options`.
+    `choice` is a file of options that were chosen on validation images; they replace those of
+    `options`.
     """
     from segmill.inference import PredictProducer
 
@@ -81,8 +81,8 @@ def predict(
 
 
 def with_choice(options: Mapping, choice: str | Path | None) -> dict:
-    """Options of a prediction; `instances` from the file `choice`, where there is one."""
-    chosen = {"instances": json.loads(Path(choice).read_text())} if choice else {}
+    """Options of a prediction, those that the file `choice` has from there."""
+    chosen = json.loads(Path(choice).read_text()) if choice else {}
     return {**options, **chosen}
 
 

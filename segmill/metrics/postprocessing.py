@@ -10,10 +10,15 @@ import pandas as pd
 
 from segmill.errors import ConfigError
 from segmill.inference.instances import InstanceOptions, instances_from_scores
+from segmill.inference.particles import ParticleOptions, find_particles
 from segmill.metrics.evaluation import THRESHOLDS, object_counts, paired_rows
 from segmill.metrics.regions import ratio
 from segmill.options import build_options
+from segmill.particles import CENTRE, MASK
 from segmill.store import Store
+
+
+Options = InstanceOptions | ParticleOptions
 
 
 @dataclass(frozen=True)
@@ -27,15 +32,20 @@ class PostprocessingChoice:
         ``mean_f1`` (over the thresholds), and ``chosen``
     """
 
-    options: InstanceOptions
+    options: Options
     table: pd.DataFrame
+
+    @property
+    def kind(self) -> str:
+        """Option of a prediction that they are: ``"instances"`` or ``"particles"``."""
+        return "particles" if isinstance(self.options, ParticleOptions) else "instances"
 
 
 def choose_postprocessing(
     scores: Iterable[np.ndarray],
     truths: Iterable[np.ndarray],
     grid: Mapping[str, Sequence[Any]],
-    default: InstanceOptions | None = None,
+    default: Options | None = None,
     figure: str = "seg",
     least_gain: float = 0.0,
     ignores: Iterable[np.ndarray | None] | None = None,
@@ -48,10 +58,13 @@ def choose_postprocessing(
 
     Parameters
     ----------
-    scores : probabilities (h, w, K) of each validation image, read once, one after the other
+    scores : probabilities (h, w, K) of each validation image, read once, one after the other; to
+        choose options of particles, maps of mask and centre (h, w, 2)
     truths : label images (h, w) of the same images, 0 = background
-    grid : option of :class:`InstanceOptions` -> values to try, all combinations
-    default : what the others must beat
+    grid : option of :class:`InstanceOptions` or :class:`ParticleOptions` -> values to try, all
+        combinations
+    default : what the others must beat; its class says whether objects are made of classes or of a
+        mask and a map of centres
     figure : ``"seg"``, ``"f1_<percent>"`` or ``"mean_f1"``
     least_gain : by how much they must beat it
     ignores : (h, w) bool of the same images, True = not annotated, or None
@@ -74,7 +87,7 @@ def choose_postprocessing(
         if truth is None:
             raise ValueError("found fewer truths than scores")
         for k, options in enumerate(tried):
-            found = instances_from_scores(image_scores, options)
+            found = _objects(image_scores, options)
             counts = pd.Series(object_counts(found, truth, ignore, thresholds), dtype=float)
             totals[k] = totals[k].add(counts, fill_value=0)
     if next(truths, None) is not None:
@@ -95,7 +108,7 @@ def choose_postprocessing_of_stores(
 
     Parameters
     ----------
-    predictions : store with `scores` of exclusive classes
+    predictions : store with `scores` of exclusive classes, or of targets with mask and centre
     truths : store with `instances`; pixels under its `ignore` count for nothing
     split : judge by this split, by custom ``"val"``; None: all predictions
     grid, options : of :func:`choose_postprocessing`
@@ -108,8 +121,10 @@ def choose_postprocessing_of_stores(
     """
     pairs = paired_rows(predictions, truths, split)
     has_ignore = "ignore" in truths.fields
+    targets = list(predictions.attributes.get("targets") or ())
+    channels = [targets.index(MASK), targets.index(CENTRE)] if targets else slice(None)
     return choose_postprocessing(
-        (predictions.scores(p) for p, _ in pairs),
+        (predictions.scores(p)[:, :, channels] for p, _ in pairs),
         (truths.instances(t) for _, t in pairs),
         grid,
         ignores=(truths.ignore(t) for _, t in pairs) if has_ignore else None,
@@ -130,12 +145,20 @@ def _choose(tried, table: pd.DataFrame, figure: str, least_gain: float) -> Postp
     return PostprocessingChoice(tried[best], table.assign(chosen=np.arange(len(table)) == best))
 
 
-def _combinations(default: InstanceOptions, grid: Mapping[str, Sequence]) -> list[InstanceOptions]:
+def _objects(scores: np.ndarray, options: Options) -> np.ndarray:
+    """Label image (h, w) int32 of scores."""
+    if isinstance(options, ParticleOptions):
+        maps = np.asarray(scores, np.float32)
+        return find_particles(maps[:, :, 0], maps[:, :, 1], options).instances
+    return instances_from_scores(scores, options)
+
+
+def _combinations(default: Options, grid: Mapping[str, Sequence]) -> list[Options]:
     """The default, then every other combination of the grid's values over it."""
     tried = [default]
     for values in product(*grid.values()):
         changed = asdict(default) | dict(zip(grid, values, strict=True))
-        options = build_options(InstanceOptions, changed, "post-processing to try")
+        options = build_options(type(default), changed, "post-processing to try")
         if options not in tried:
             tried.append(options)
     return tried

@@ -19,7 +19,7 @@ class TrainingLookup(StoreLookup):
         self, study: str, experiment: str, seed: str, dataset: str, split: str = "test"
     ) -> dict:
         """Description of the prediction of one trained network on a split of a dataset."""
-        choice = self.choice_inputs(study, experiment, seed, dataset) if split == "test" else []
+        choice = self.choice_inputs(study, experiment, seed) if split == "test" else []
         return {
             "stage": "predict",
             "store": dataset_table(dataset),
@@ -38,10 +38,14 @@ class TrainingLookup(StoreLookup):
         """What is tried on validation images to make objects of scores, if anything."""
         return (self.config.experiment(study, experiment).get("prediction") or {}).get("choose")
 
-    def choice_inputs(self, study: str, experiment: str, seed: str, dataset: str) -> list[str]:
-        """File of the options that were chosen on validation images, if any were to be chosen."""
+    def choice_inputs(self, study: str, experiment: str, seed: str) -> list[str]:
+        """File of the options that were chosen on validation images, if any were to be chosen.
+
+        The images are of the dataset that the network was trained on, whatever it is applied to.
+        """
         if not self.choice(study, experiment):
             return []
+        dataset = self.config.experiment(study, experiment)["dataset"]
         return [f"results/predictions/{study}/{experiment}/seed{seed}/{dataset}.choice.json"]
 
     def training(self, study: str, experiment: str, seed: str) -> dict:
@@ -98,8 +102,7 @@ class TrainingLookup(StoreLookup):
     def new_images_choice(self) -> list[str]:
         """File of the options that were chosen on validation images for it, if any were."""
         study, experiment, seed = self._new_images_training()
-        dataset = self.config.experiment(study, experiment)["dataset"]
-        return self.choice_inputs(study, experiment, seed, dataset)
+        return self.choice_inputs(study, experiment, seed)
 
     def _new_images_training(self) -> tuple[str, str, str]:
         """Study, experiment and seed of the network that the target `predict` applies."""

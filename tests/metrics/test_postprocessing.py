@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from segmill.errors import ConfigError
-from segmill.inference import InstanceOptions, instances_from_scores
+from segmill.inference import (
+    InstanceOptions,
+    ParticleOptions,
+    find_particles,
+    instances_from_scores,
+)
 from segmill.metrics import match_instances, seg_measure
 from segmill.metrics.postprocessing import (
     choose_postprocessing,
@@ -129,3 +134,36 @@ def test_wrong_input_is_refused(arguments, error, message):
 def test_an_unknown_figure_is_refused():
     with pytest.raises(ConfigError, match=r"figure: expected one of seg, f1_50, .* found 'dice'"):
         choose_postprocessing(SCORES[:1], TRUTHS[:1], {}, figure="dice")
+
+
+def particle_maps(seed):
+    """Faint maps of the centres of two discs that touch, a mask that is too wide, and their labels."""
+    _, truth = disc_scores(seed, noise=0)
+    truth = np.roll(truth, (1 - seed, 0), (0, 1))
+    y, x = np.mgrid[:40, :40]
+    centres = [np.argwhere(truth == k).mean(axis=0) for k in (1, 2)]
+    centre = 0.15 * sum(np.exp(-((y - r) ** 2 + (x - c) ** 2) / 8) for r, c in centres)
+    return np.stack([truth > 0, centre], axis=2).astype(np.float32), truth
+
+
+def test_options_of_particles_are_chosen_by_their_maps(tmp_path):
+    maps, truths = zip(*[particle_maps(seed) for seed in range(2)], strict=True)
+    default = ParticleOptions(centre_threshold=0.2, smoothing=0)
+    grid = {"centre_threshold": [0.2, 0.1], "smoothing": [0.0]}
+    choice = choose_postprocessing(maps, truths, grid, default)
+    assert choice.kind == "particles"
+    assert choice.options == ParticleOptions(centre_threshold=0.1, smoothing=0)
+    for row, options in zip(choice.table.itertuples(), (default, choice.options), strict=True):
+        found = [find_particles(m[..., 0], m[..., 1], options).instances for m in maps]
+        assert row.seg == pytest.approx(seg_measure(found, truths))
+    names, targets = ["a", "b"], {"targets": ["centre", "mask"]}
+    swapped = [m[:, :, ::-1].astype(np.float16) for m in maps]
+    samples = [Sample(np.zeros((40, 40, 1), np.uint8), scores=m) for m in swapped]
+    predictions = write_store(tmp_path / "p.zarr", Given(samples, names, attributes=targets))
+    samples = [Sample(np.zeros((40, 40, 1), np.uint8), instances=t) for t in truths]
+    store = write_store(tmp_path / "t.zarr", Given(samples, names))
+    again = choose_postprocessing_of_stores(predictions, store, grid, default=default)
+    assert again.options == choice.options
+    assert again.table["seg"].tolist() == pytest.approx(choice.table["seg"].tolist())
+    with pytest.raises(ConfigError, match="min_seed"):
+        choose_postprocessing(maps, truths, {"min_seed": [1]}, default)

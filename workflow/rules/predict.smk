@@ -5,9 +5,7 @@ rule prediction:
     input:
         model="results/runs/{study}/{experiment}/seed{seed}/model.pt",
         store="results/stores/{dataset}.parquet",
-        choice=lambda wc: LOOK.choice_inputs(
-            wc.study, wc.experiment, wc.seed, wc.dataset
-        ),
+        choice=lambda wc: LOOK.choice_inputs(wc.study, wc.experiment, wc.seed),
     output:
         "results/predictions/{study}/{experiment}/seed{seed}/{dataset}.parquet",
     log:
@@ -68,7 +66,7 @@ rule choose_instances:
         runtime=60,
     params:
         choose=lambda wc: LOOK.choice(wc.study, wc.experiment),
-        instances=lambda wc: LOOK.prediction(wc.study, wc.experiment).get("instances"),
+        prediction=lambda wc: LOOK.prediction(wc.study, wc.experiment),
         code=stage_code("choose"),
     message:
         "Choosing how scores of {wildcards.study}/{wildcards.experiment} become objects"
