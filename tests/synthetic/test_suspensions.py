@@ -124,27 +124,29 @@ def test_dimming_is_the_integral_of_the_sheet_over_the_spheres():
     sheet=st.floats(0.1, 0.6),
     blur=st.floats(0.6, 4),
     depth=st.floats(0.2, 0.8),
+    own=st.floats(0, 1),
 )
-def test_annotated_discs_end_where_the_blurred_dimming_falls_below_the_depth(
-    radius, height, sheet, blur, depth
+def test_annotated_discs_end_where_the_blurred_dimming_falls_to_their_level(
+    radius, height, sheet, blur, depth, own
 ):
     height, sheet = height * radius, sheet * radius
-    found = annotated_radii(*np.array([[radius], [height], [sheet]]), blur, depth)[0]
+    found = annotated_radii(*np.array([[radius], [height], [sheet]]), blur, depth, own)[0]
     # Brute force: four samples a pixel, blurred in two dimensions.
     line = np.arange(-120, 121) / 4
     square = radius**2 - line[:, None] ** 2 - line[None] ** 2
     half = np.sqrt(np.maximum(square, 0))
     dim = np.where(square > 0, ndtr((half - height) / sheet) - ndtr((-half - height) / sheet), 0)
     profile = ndimage.gaussian_filter(dim, 4 * blur, truncate=6)[120, 120:]
-    if profile[0] < depth - 0.02:
+    level = (own * profile[0] + 1 - own) / 2
+    if profile[0] < max(depth, level) - 0.02:
         assert found == 0
-    elif profile[0] > depth + 0.02:
-        expected = np.interp(-depth, -profile, np.arange(121) / 4)
+    elif profile[0] > max(depth, level) + 0.02:
+        expected = np.interp(-level, -profile, np.arange(121) / 4)
         assert found == pytest.approx(expected, abs=0.35)
 
 
 def test_no_spheres_have_no_annotated_radii():
-    assert annotated_radii(*np.zeros((3, 0)), 1.0, 0.5).shape == (0,)
+    assert annotated_radii(*np.zeros((3, 0)), 1.0, 0.5, 0.5).shape == (0,)
 
 
 def test_discs_are_pixels_whose_centres_lie_inside():

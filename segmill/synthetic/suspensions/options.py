@@ -47,10 +47,11 @@ class SuspensionOptions:
     gain : pair; grey levels per photoelectron
     read_noise : pair; standard deviation in grey levels
     dead_pixels : pair; pixels without signal in a million
-    annotated_depth : a pixel belongs to the particle that dims it, in focus and alone, by at least
-        this share of the dimming deep inside a particle. Particles that nowhere do are not
-        annotated
-    annotated_radius : nor are particles whose annotated disc is smaller
+    annotated_depth : particles that dim the image, in focus and alone, by less than this share of
+        the dimming deep inside a particle are not annotated
+    annotated_own : the annotated disc of a particle ends where its dimming falls to half of what
+        it is at its own middle (1), or at that of a particle in focus (0), or between
+    annotated_radius : particles whose annotated disc is smaller are not annotated either
     """
 
     height: int = option(512, 32, 8192)
@@ -82,6 +83,7 @@ class SuspensionOptions:
     read_noise: tuple[float, ...] = option((2.5, 5.0), 0, 50)
     dead_pixels: tuple[float, ...] = option((0.0, 40.0), 0, 10000)
     annotated_depth: float = option(0.5, 0.05, 0.95)
+    annotated_own: float = option(0.5, 0, 1)
     annotated_radius: float = option(1.5, 0, 100)
 
     def conflicts(self) -> list[str]:

@@ -87,9 +87,14 @@ def render_particles(seed: int, index: int, options: SuspensionOptions, sigma: f
 
 def _instances(scene: Scene, options: SuspensionOptions) -> np.ndarray:
     """The labels of the particles that an annotator marks, in the frame of the light."""
-    blur_sigma, depth = scene.values["blur"], options.annotated_depth
-    heights = scene.centres[:, 2]
-    radii = annotated_radii(scene.radii, heights, scene.sheets, blur_sigma, depth)
+    radii = annotated_radii(
+        scene.radii,
+        scene.centres[:, 2],
+        scene.sheets,
+        scene.values["blur"],
+        options.annotated_depth,
+        options.annotated_own,
+    )
     radii = np.where(radii < options.annotated_radius, 0, radii)
     return relabel(discs(scene.centres[:, :2], radii, scene.shape))
 

@@ -10,9 +10,19 @@ from segmill.synthetic.suspensions.optics import share_inside, span
 
 
 def annotated_radii(
-    radii: np.ndarray, heights: np.ndarray, sheets: np.ndarray, blur: float, depth: float
+    radii: np.ndarray,
+    heights: np.ndarray,
+    sheets: np.ndarray,
+    blur: float,
+    depth: float,
+    own: float,
 ) -> np.ndarray:
-    """Radius of the disc where a sphere, alone, dims the image by at least `depth`.
+    """Radius of the disc that an annotator draws around what a sphere, alone, dims.
+
+    The disc of a sphere in focus ends where the dimming is half of that deep inside. Out of focus
+    an eye that looks at this sphere alone sees its edge at half of its own dimming, one that
+    compares it with others at the same grey level as theirs, farther inside: `own` says how much it
+    does of the first. A sphere that is too faint is not drawn at all.
 
     The dimming of a sphere has no closed form once it is blurred; it is blurred along its radius,
     where a Gaussian blur of a round image is an integral with the Bessel function I0.
@@ -22,15 +32,17 @@ def annotated_radii(
     radii, heights, sheets : (n,) radius, height over the sheet of light and the sheet's standard
         deviation there, pixels
     blur : standard deviation of the point spread function, above 0
-    depth : share of the dimming deep inside a sphere
+    depth : least dimming at the middle, over the dimming deep inside a sphere
+    own : 1, the edge is where a sphere's own dimming has fallen to half; 0, where that of a sphere
+        in focus has; between them, between
 
     Returns
     -------
-    (n,) float64, 0 where the sphere dims no place as much
+    (n,) float64, 0 where the sphere is fainter than `depth`
 
     Examples
     --------
-    >>> annotated_radii(np.array([10.0]), np.array([0.0]), np.array([1.0]), 0.5, 0.5).round(0)
+    >>> annotated_radii(np.array([10.0]), np.array([0.0]), np.array([1.0]), 0.5, 0.5, 1.0).round(0)
     array([10.])
     """
     if not len(radii):
@@ -39,13 +51,14 @@ def annotated_radii(
     reach = radii.max() + 4 * blur
     places = (np.arange(math.ceil(reach / step)) + 0.5) * step
     profiles = _profiles(places, radii, heights, sheets) @ _radial_blur(places, blur, step)
-    # The profile falls from the centre outwards: the first place below the depth ends the disc.
-    below = profiles < depth
+    # The profile falls from the middle outwards: the first place below the level ends the disc.
+    level = 0.5 * (own * profiles[:, 0] + 1 - own)
+    below = profiles < level[:, None]
     first = np.where(below.any(1), below.argmax(1), len(places) - 1)
     n = np.arange(len(radii))
     inner, outer = profiles[n, first - 1], profiles[n, first]
-    found = places[first] - step * (depth - outer) / np.maximum(inner - outer, 1e-12)
-    return np.where(first > 0, found, 0.0)
+    found = places[first] - step * (level - outer) / np.maximum(inner - outer, 1e-12)
+    return np.where((profiles[:, 0] < depth) | (first == 0), 0.0, found)
 
 
 def _radial_blur(places: np.ndarray, sigma: float, step: float) -> np.ndarray:
