@@ -28,4 +28,5 @@ choice = choose_postprocessing_of_stores(
 )
 log.info("chosen: %s", choice.options)
 choice.table.to_csv(snakemake.output.tried, index=False)
-Path(snakemake.output.choice).write_text(json.dumps({choice.kind: asdict(choice.options)}, indent=1))
+chosen = {choice.kind: asdict(choice.options)}
+Path(snakemake.output.choice).write_text(json.dumps(chosen, indent=1))

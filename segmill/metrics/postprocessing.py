@@ -17,7 +17,6 @@ from segmill.options import build_options
 from segmill.particles import CENTRE, MASK
 from segmill.store import Store
 
-
 Options = InstanceOptions | ParticleOptions
 
 

@@ -137,7 +137,7 @@ def test_an_unknown_figure_is_refused():
 
 
 def particle_maps(seed):
-    """Faint maps of the centres of two discs that touch, a mask that is too wide, and their labels."""
+    """The mask of two discs, a faint map of their centres, and their labels."""
     _, truth = disc_scores(seed, noise=0)
     truth = np.roll(truth, (1 - seed, 0), (0, 1))
     y, x = np.mgrid[:40, :40]
