@@ -10,9 +10,11 @@ from segmill.classical.align_models import UM_PER_MM, Models, fit_models
 from segmill.classical.align_options import SIDES, AlignmentOptions
 from segmill.classical.sweep_background import Field, coarse_frames, field_of, gains_of
 from segmill.classical.sweep_frames import leave_out, leave_out_light, rotating_frames
-from segmill.classical.sweep_parts import MEASURES, Parts, cut_frames, find_parts, measure
+from segmill.classical.sweep_middle import middle_track
+from segmill.classical.sweep_parts import Parts, cut_frames, find_parts, measure
 from segmill.classical.sweep_segmentation import (
     Masks,
+    Outlines,
     entering_side,
     loss_threshold,
     outlines,
@@ -39,8 +41,8 @@ class Alignment:
     omega : (N,) degrees
     tracks : a row per frame: `frame`, `omega`, `used`, `left_out` (why a frame is not used), and
         of the loop and the whole sample (`loop_*`, `sample_*`) area, width across the axis, height
-        along it, positions across and along of centroid, middle of the box and extreme point; in
-        `unit`, positions from the image's first pixel
+        along it, positions across and along of centroid, middle of the box and extreme point,
+        and of the loop its middle; in `unit`, positions from the image's first pixel
     unit : ``um``, or ``px`` without a calibration
     axis : ``horizontal`` or ``vertical``; positions across are rows or columns
     enters_from : edge at which the sample enters
@@ -234,10 +236,23 @@ def _measured(empty: Alignment, masks: Masks, options) -> Alignment:
     reason = parts.reason or _lost(tracks, cut_frames(found, parts.pin_end, parts.tip), options)
     if reason:
         return replace(found_all, reason=reason)
-    models = fit_models(tracks, scale, options)
+    middle = _middle(found, parts, tracks, options)
+    found_all = replace(
+        found_all,
+        tracks=tracks.join(_in_image(middle, side, masks.shape, scale).add_prefix("loop_")),
+    )
+    models = fit_models(found_all.tracks, scale, options)
     if models.centre is None:
         return replace(found_all, reason=f"no centre: {models.refused['centre']}", models=models)
     return replace(found_all, failed=False, models=models)
+
+
+def _middle(found: Outlines, parts: Parts, tracks: pd.DataFrame, options) -> pd.DataFrame:
+    """The loop's middle in each frame, px, positions along from where the sample enters."""
+    omega, used = np.radians(tracks["omega"].to_numpy()), tracks["used"].to_numpy()
+    across, along = middle_track(found, omega, used, parts.loop_start, parts.tip, options.robust)
+    along = np.where(np.isnan(across), np.nan, along)
+    return pd.DataFrame({"middle_across": across, "middle_along": along})
 
 
 def _lost(tracks: pd.DataFrame, cut: np.ndarray, options) -> str | None:
@@ -263,10 +278,11 @@ def _in_image(
     measures = measures.copy()
     if side in ("bottom", "right"):
         size = shape[0] if side == "bottom" else shape[1]
-        along = [name for name in MEASURES if name.endswith("_along")]
+        along = [name for name in measures if name.endswith("_along")]
         measures[along] = size - 1 - measures[along]
     measures *= scale
-    measures["area"] *= scale
+    if "area" in measures:
+        measures["area"] *= scale
     return measures
 
 

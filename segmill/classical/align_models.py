@@ -1,6 +1,6 @@
 """Models over omega of what was measured in the frames of a sweep."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from segmill.classical.align_options import POINTS, AlignmentOptions
 
 EXTENTS = ("area", "width", "height")
 UM_PER_MM = 1000.0
+# Errors of an outline that frames share, px: blur, oblique light, ice. In synthetic sweeps the true
+# centre lies within two standard uncertainties in 95 of 100 cases with it, in 40 without.
+OUTLINE_SIGMA = 0.2
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Models:
 
     Attributes
     ----------
-    circle, slab : fits by point: ``centroid``, ``box``, ``extreme``
+    circle, slab : fits by point: ``middle``, ``centroid``, ``box``, ``extreme``
     projection : fits by extent: ``area``, ``width``, ``height``
     centre : 3-D position and centring move, or None
     refused : what was not fitted, for example ``slab centroid``, and why
@@ -71,7 +74,7 @@ def fit_models(tracks: pd.DataFrame, scale: float, options: AlignmentOptions) ->
     n = (options.n_low, options.n_high)
     for point in POINTS:
         across = track(f"{point}_across")
-        _try(models, "circle", point, fit_circle, omega, across, robust=options.robust)
+        _try(models, "circle", point, fit_circle, omega, across, robust=_robust(options, point))
         _try(models, "slab", point, fit_slab, omega, across, n=n, robust=options.robust)
     for extent in EXTENTS:
         _try(
@@ -92,12 +95,19 @@ def fit_models(tracks: pd.DataFrame, scale: float, options: AlignmentOptions) ->
             along_target=options.along_target,
             model=options.centre_model,
             n=n,
-            robust=options.robust,
+            robust=_robust(options, options.point),
         )
     except FitError as error:
         models.refused["centre"] = str(error)
         return models
+    shared = OUTLINE_SIGMA * (options.mm_per_px or 1.0)
+    centre = replace(centre, uncertainty=np.hypot(centre.uncertainty, shared))
     return Models(models.circle, models.slab, models.projection, centre, models.refused)
+
+
+def _robust(options: AlignmentOptions, point: str) -> bool:
+    """Whether the circle of a point leaves outliers out; the middle's track has none any more."""
+    return options.robust and not (point == "middle" and options.centre_model == "circle")
 
 
 def _try(models: Models, model: str, name: str, fit, *positions, **options) -> None:

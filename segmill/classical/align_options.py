@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from segmill.options import option
 
 SIDES = ("left", "right", "top", "bottom")
-POINTS = ("centroid", "box", "extreme")
+POINTS = ("middle", "centroid", "box", "extreme")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class AlignmentOptions:
     loop_level : the loop begins where the width reaches this share of the way from stem to loop
     robust : leave outliers out of the fits
     n_low, n_high : bounds of the slab's refractive index; equal = fixed
-    point : what of the loop is centred: its ``centroid``, the middle of its ``box`` or its
+    point : what of the loop is centred: the ``middle`` between its outlines, halfway along it, one
+        point of the body; the ``centroid`` of its outline, the middle of its ``box`` or its
         ``extreme`` point, farthest from where the sample enters
     centre_model : ``circle`` or ``slab``, from which the 3-D centre follows
     along_target : px from the image's first row or column along the axis, where the point shall
@@ -58,7 +59,7 @@ class AlignmentOptions:
     robust: bool = option(True)
     n_low: float = option(1.29, 1.0001, 4)
     n_high: float = option(1.33, 1.0001, 4)
-    point: str = option("centroid", choices=POINTS)
+    point: str = option("middle", choices=POINTS)
     centre_model: str = option("circle", choices=("circle", "slab"))
     along_target: float | None = option(None, -1e6, 1e6)
 

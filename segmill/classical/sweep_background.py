@@ -23,6 +23,7 @@ LEAST_LIGHT = 0.08
 SHARP = 0.12
 LEAST_FIELD, LEAST_FIELD_LIGHT = 0.05, 0.5
 FREE_TOLERANCE = 0.1
+SPREADS = 12
 QUIET_QUANTILE = 0.1
 SATURATED = 245
 NOISE_PAIRS = 15
@@ -124,15 +125,21 @@ def _noise(frames: np.ndarray, level: np.ndarray) -> np.ndarray:
 def _interpolated(upper: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Background and covered region: a smooth surface through what the sample leaves free.
 
-    First a robust parabola, then what is left of it, spread from the free pixels around.
+    First a robust parabola, then what is left of it, spread from the free pixels around. A moving
+    pixel seen free in some frames shows the field itself: it is free where it agrees with what is
+    spread from around it, and then spreads the field on to its neighbours.
     """
     covered = _covered(upper, moving)
     surface = _parabola(upper, ~covered)
-    rest = _spread(upper - surface, ~covered, max(2.0, min(upper.shape) / 32))
-    background = np.maximum(surface + rest, 1.0)
-    # Seen free in some frames, a pixel shows the field itself.
-    is_free = moving & (np.abs(upper - background) < FREE_TOLERANCE * background)
-    return np.where(is_free, upper, background), covered
+    sigma = max(2.0, min(upper.shape) / 32)
+    free = ~covered
+    for _ in range(SPREADS):
+        background = np.maximum(surface + _spread(upper - surface, free, sigma), 1.0)
+        agrees = moving & (np.abs(upper - background) < FREE_TOLERANCE * background)
+        if not (agrees & ~free).any():
+            break
+        free |= agrees
+    return np.where(agrees, upper, background), covered
 
 
 def _covered(upper: np.ndarray, moving: np.ndarray) -> np.ndarray:
