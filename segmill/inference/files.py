@@ -81,8 +81,16 @@ def predict_files(
     for source, page, image, prediction in predicted(sources, predictor, problems):
         rows.append(_write(source, page, image, prediction, out_dir, outputs))
     log.info("predicted %d images into %s", len(rows), out_dir)
+    _say_what_is_empty(rows)
     raise_problems(problems, "the images to predict; the others are predicted")
     return pd.DataFrame(rows)
+
+
+def _say_what_is_empty(rows: Sequence[dict]) -> None:
+    """An image without a single object is rare, and often a sign of a wrong file or network."""
+    empty = [row["name"] for row in rows if row.get("objects") == 0]
+    if empty:
+        log.warning("no object found on %d of %d: %s", len(empty), len(rows), ", ".join(empty))
 
 
 def predicted(
@@ -96,6 +104,10 @@ def predicted(
         try:
             for page in _pages(source.path):
                 image = read_image(source.path, ImageRules(alpha="drop"), page)
+                if image.min() == image.max():
+                    log.warning(
+                        "%s: every pixel is %s, nothing can be seen", source.path, image.max()
+                    )
                 yield source, page, image, predictor.predict(image)
         except IntegrityError as error:
             problems += error.problems

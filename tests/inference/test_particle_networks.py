@@ -8,7 +8,7 @@ import tifffile
 import torch
 
 from segmill.errors import ConfigError
-from segmill.inference import Predictor, PredictProducer, find_particles, predict_files
+from segmill.inference import ImageError, Predictor, PredictProducer, find_particles, predict_files
 from segmill.inference.particles import ParticleOptions
 from segmill.models import build
 from segmill.models.bundle import ModelBundle, save_model
@@ -89,6 +89,52 @@ def test_files(particle_model, image, tmp_path):
     assert list(empty.columns) == list(read.columns)
     with pytest.raises(ConfigError, match="has instances, particles, boxes, overlay, scores"):
         predict_files(files, particle_model, tmp_path / "out", outputs=["semantic"])
+
+
+def test_images_of_other_kinds_are_taken_and_those_without_particles_are_named(tmp_path, caplog):
+    """16 bits, RGBA of any transparency, constant images, nothing to find, nothing at all."""
+    model = build("can", 3, 2, channels=3, dilations=[1], initialisation="identity", norm="none")
+    with torch.no_grad():
+        model.head.weight.copy_(torch.eye(2, 3)[:, :, None, None])
+    preprocessing = {"normalise": {"mode": "percentile", "low": 0.5, "high": 99.5}}
+    values = {"preprocessing": {**preprocessing, "channels": "rgb"}, "task": "target"}
+    scale = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
+    path = tmp_path / "model.pt"
+    save_model(path, ModelBundle(model=model.eval(), classes=NAMES, **values, **scale))
+    rows, columns = np.indices((40, 60))
+    grey = np.zeros((40, 60), np.uint8)
+    for row, column in ((10, 12), (10, 30), (28, 59)):  # the last one is cut by the edge
+        grey[(rows - row) ** 2 + (columns - column) ** 2 <= 42] = 200
+    alpha = (np.arange(grey.size) % 256).astype(np.uint8).reshape(grey.shape)
+    files = {
+        "constant": np.full_like(grey, 7),
+        "deep": grey.astype(np.uint16) * 50,
+        "noise": np.where(alpha == 3, 1, 0).astype(np.uint8),
+        "plain": grey,
+        "transparent": np.dstack([grey] * 3 + [alpha]),
+    }
+    for name, pixels in files.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+    options = {"particles": {"min_size": 20}}
+    table = predict_files(
+        [tmp_path / f"{name}.png" for name in files], path, tmp_path / "out", **options
+    )
+    assert dict(zip(table["name"], table["objects"], strict=True)) == {
+        "constant": 0,
+        "deep": 3,
+        "noise": 0,
+        "plain": 3,
+        "transparent": 3,
+    }
+    assert "no object found on 2 of 5: constant, noise" in caplog.text
+    assert f"{tmp_path / 'constant.png'}: every pixel is 7, nothing can be seen" in caplog.text
+    for name in ("deep", "transparent"):
+        found = pd.read_csv(tmp_path / "out" / f"{name}_particles.csv")
+        assert found["touches_border"].tolist() == [False, False, True]
+        plain = pd.read_csv(tmp_path / "out" / "plain_particles.csv")
+        pd.testing.assert_frame_equal(found, plain)
+    with pytest.raises(ImageError, match=r"with pixels, found \(0, 5, 1\)"):
+        Predictor.load(path).predict(np.zeros((0, 5), np.uint8))
 
 
 def test_stores(particle_model, image, tmp_path):
