@@ -63,7 +63,11 @@ def test_unmet_names_missing_and_outdated(pinned):
 
 
 # Where conda-forge has another name; Snakemake itself runs outside its environments.
-CONDA_NAMES = {"opencv-python-headless": "py-opencv", "torch": "pytorch-{kind}"}
+CONDA_NAMES = {
+    "opencv-python-headless": "py-opencv",
+    "torch": "pytorch-{kind}",
+    "xxhash": "python-xxhash",
+}
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])

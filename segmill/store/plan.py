@@ -156,6 +156,7 @@ class PartPlan(ShardLayout):
     height: int
     width: int
     shard_mib: float
+    compression: str
 
     def __len__(self) -> int:
         return self.samples

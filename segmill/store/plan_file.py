@@ -87,7 +87,7 @@ def read_plan(paths: StorePaths) -> StorePlan:
 def read_part(paths: StorePaths, part: int, parts: int) -> PartPlan:
     """The plan as far as one part needs it; memory grows with the part, not with the store."""
     facts = _read_facts(paths)
-    known = {key: facts[key] for key in ("fields", "height", "width", "shard_mib")}
+    known = {key: facts[key] for key in ("fields", "height", "width", "shard_mib", "compression")}
     with pq.ParquetFile(paths.plan / PLAN_TABLE) as file:
         plan = PartPlan(pd.DataFrame(), range(0), file.metadata.num_rows, **known)
         plan.shards = plan.shards_of(part, parts)

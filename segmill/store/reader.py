@@ -11,7 +11,7 @@ import zarr
 
 from segmill.errors import StoreError
 from segmill.samples import LAYOUT, Sample
-from segmill.store.hashing import content_hash, sample_digest
+from segmill.store.hashing import FORMAT, content_hash, sample_digest
 from segmill.store.paths import store_paths
 
 # Keeps shard indices between reads; samples of a shuffled training would only push each other out.
@@ -177,8 +177,15 @@ class Store:
     def verify(self) -> None:
         """Read everything and compare with the recorded digests.
 
-        Raises StoreError that names every damaged sample, or says that the table was changed.
+        Raises StoreError that names every damaged sample, or says that the table was changed, or
+        that the store was made by another version, whose digests were others.
         """
+        made_as = self.attributes.get("format")
+        if made_as != FORMAT:
+            raise StoreError(
+                f"{self.path}: expected a store of format {FORMAT}, whose digests are known, found "
+                f"{made_as}: make it again"
+            )
         damaged = [
             str(self.table["sample_id"].iloc[i])
             for i in range(len(self))

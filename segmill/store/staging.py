@@ -1,8 +1,9 @@
 """Writing a store in parts by parallel jobs, and moving it into place when it is complete.
 
 `create` lays out an empty group at ``NAME.zarr.partial``; any number of `fill` jobs write whole
-shards of their own into it; `finalise` checks that all of them are there and moves group and table
-into place. The layout follows from the plan alone: the number of parts changes no bit of the store.
+shards of their own into it, as :mod:`segmill.store.shards` does; `finalise` checks that all of them
+are there and moves group and table into place. The layout follows from the plan alone: the number
+of parts changes no bit of the store.
 """
 
 import itertools
@@ -16,25 +17,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import tensorstore as ts
 import zarr
-from zarr.codecs import BloscCodec, ZstdCodec
 
 from segmill.errors import StoreError
 from segmill.progress import log, timed, track
 from segmill.samples import Sample
-from segmill.store.hashing import content_hash, sample_digest
+from segmill.store.hashing import FORMAT, content_hash, sample_digest
 from segmill.store.paths import StorePaths, store_paths
 from segmill.store.plan import PartPlan, Producer, ShardLayout, StorePlan
 from segmill.store.plan_file import read_part, read_plan, write_plan
-from segmill.store.reader import Store, array_spec, open_store
+from segmill.store.reader import Store, open_store
+from segmill.store.shards import CODECS, Chunk, ShardFile, encode, shard_path
 
-FORMAT = "segmill-store-1"
-CODECS = {
-    "none": None,
-    "lz4": BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle"),
-    "zstd": ZstdCodec(level=1),
-}
 # Samples for each worker that are begun before they are taken.
 SAMPLES_PER_WORKER = 4
 
@@ -84,8 +78,9 @@ def fill(
 ) -> dict:
     """Make and write the samples of one part; return the manifest that `finalise` wants.
 
-    Every shard is read back and compared before it counts as written. A part that was killed is
-    simply filled again. `workers` threads make samples at once; they change no result.
+    Every shard is read back and its checksums are compared before it counts as written. A part
+    that was killed is simply filled again. `workers` threads make and encode samples at once; they
+    change no result.
 
     Raises
     ------
@@ -96,35 +91,24 @@ def fill(
     plan = read_part(paths, part, parts)
     if hasattr(producer, "take_rows"):
         producer.take_rows(plan.rows)
-    arrays = {name: _open_for_writing(paths.partial, name) for name in plan.fields}
     rows: list[dict] = []
     what = f"{paths.group}, part {part + 1} of {parts}"
     todo = list(plan.rows.index)
     made = iter(track(_make(producer, plan, todo, workers), total=len(todo), what=what))
-    # While one shard is written and read back, the next one is filled.
-    blocks = [_empty_block(plan), _empty_block(plan)]
-    waiting: deque[Future] = deque()
-    with timed(f"{what}: {len(todo)} samples"), ThreadPoolExecutor(1) as writer:
+    finished: Future | None = None
+    with timed(f"{what}: {len(todo)} samples"), ThreadPoolExecutor(1) as finisher:
         for shard in plan.shards:
-            while len(waiting) > 1:
-                waiting.popleft().result()
-            members = _members(plan, shard)
-            for k in range(len(members)):
-                sample, facts = next(made)
-                _put(sample, blocks[0], k)
-                rows.append(facts)
-            waiting.append(writer.submit(_write_shard, arrays, members, blocks[0]))
-            blocks.reverse()
-        for written in waiting:
-            written.result()
+            written = _write_shard(paths.partial, plan, shard, made, rows)
+            if finished is not None:
+                finished.result()
+            # While one shard is read back, the next one is written.
+            finished = finisher.submit(_finish, written)
+        if finished is not None:
+            finished.result()
     files = {
         name: size for shard in plan.shards for name, size in _files(paths.partial, plan, shard)
     }
     return {"part": part, "parts": parts, "rows": rows, "files": files}
-
-
-def _open_for_writing(partial: Path, name: str) -> ts.TensorStore:
-    return ts.open(array_spec(partial / name), write=True, read=True).result()
 
 
 def _members(plan: ShardLayout, shard: int) -> range:
@@ -133,8 +117,8 @@ def _members(plan: ShardLayout, shard: int) -> range:
 
 def _make(
     producer: Producer, plan: PartPlan, indices: list[int], workers: int
-) -> Iterator[tuple[Sample, dict]]:
-    """Samples and their rows of the manifest, begun and given in order, `workers` at a time.
+) -> Iterator[tuple[dict[str, Chunk | None], dict]]:
+    """Encoded samples and their rows of the manifest, in order, made `workers` at a time.
 
     Few are made ahead of what is taken, which bounds the memory.
     """
@@ -152,7 +136,7 @@ def _make(
         pool.shutdown(cancel_futures=True)
 
 
-def _make_one(producer: Producer, plan: PartPlan, i: int) -> tuple[Sample, dict]:
+def _make_one(producer: Producer, plan: PartPlan, i: int) -> tuple[dict[str, Chunk | None], dict]:
     name = plan.rows["sample_id"].loc[i]
     try:
         sample = producer.sample(i)
@@ -162,7 +146,7 @@ def _make_one(producer: Producer, plan: PartPlan, i: int) -> tuple[Sample, dict]
         ) from error
     sample.check(name)
     _check_against_plan(sample, plan, name)
-    return sample, _row(i, sample)
+    return _encode(sample, plan), _row(i, sample)
 
 
 def _check_against_plan(sample: Sample, plan: PartPlan, name: str) -> None:
@@ -183,36 +167,57 @@ def _check_against_plan(sample: Sample, plan: PartPlan, name: str) -> None:
         raise StoreError(f"sample {name} breaks the plan: " + "; ".join(offences))
 
 
-def _empty_block(plan: PartPlan) -> dict[str, np.ndarray]:
-    """Room for one shard of every array; nothing is in memory before it is written to."""
+def _encode(sample: Sample, plan: PartPlan) -> dict[str, Chunk | None]:
+    """Every array of a sample as its shard holds it."""
     return {
-        name: np.empty((plan.shard_samples, *plan.shape(name)[1:]), spec.dtype)
-        for name, spec in plan.fields.items()
+        name: encode(_padded(array, plan.shape(name)[1:]), plan.compression)
+        for name, array in sample.arrays().items()
     }
 
 
-def _put(sample: Sample, block: dict[str, np.ndarray], k: int) -> None:
-    """Copy a sample to place `k` of a shard, with zeros beyond its size."""
-    h, w = sample.shape
-    for name, array in sample.arrays().items():
-        room = block[name][k]
-        room[:h, :w] = array
-        room[h:] = 0
-        room[:h, w:] = 0
+def _padded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The array in one piece, with zeros beyond its size; not copied where it has that shape."""
+    if array.shape == shape:
+        return np.ascontiguousarray(array)
+    room = np.zeros(shape, array.dtype)
+    room[: array.shape[0], : array.shape[1]] = array
+    return room
 
 
 def _write_shard(
-    arrays: dict[str, ts.TensorStore], members: range, block: dict[str, np.ndarray]
-) -> None:
-    """Write one shard of every array and read it back, sample by sample."""
-    for name, array in arrays.items():
-        values = block[name][: len(members)]
-        array[members.start : members.stop].write(values).result()
-        for i, expected in zip(members, values, strict=True):
-            found = array[i].read().result()
-            # Compared as bytes: a NaN is equal to itself.
-            if not np.array_equal(found.view(np.uint8), expected.view(np.uint8)):
-                raise StoreError(f"{name}: sample {i} of samples {members} reads back differently")
+    partial: Path,
+    plan: PartPlan,
+    shard: int,
+    made: Iterator[tuple[dict[str, Chunk | None], dict]],
+    rows: list[dict],
+) -> list[ShardFile]:
+    """Write the next samples into one shard of every array; their rows are added to `rows`."""
+    members = _members(plan, shard)
+    files = {}
+    for name in plan.fields:
+        path = shard_path(partial / name, shard, len(plan.shape(name)))
+        files[name] = ShardFile(path, members.start, plan.shard_samples)
+    try:
+        for place in range(len(members)):
+            chunks, facts = next(made)
+            for name, chunk in chunks.items():
+                files[name].append(place, chunk)
+            rows.append(facts)
+    except BaseException:
+        for file in files.values():
+            file.discard()
+        raise
+    return list(files.values())
+
+
+def _finish(files: list[ShardFile]) -> None:
+    """Read the shards of all arrays back and move them into place; of a bad one, none is left."""
+    try:
+        for file in files:
+            file.finish()
+    finally:
+        for file in files:
+            file.discard()
 
 
 def _row(i: int, sample: Sample) -> dict:
@@ -235,6 +240,10 @@ def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
     digest = content_hash(table, extents, plan.attributes)
     if paths.partial.exists():
         _check_files(paths.partial, manifests)
+        for leftover in paths.partial.rglob(
+            "*.partial"
+        ):  # of a part that was filled and then killed
+            leftover.unlink()
         group = zarr.open_group(paths.partial, mode="r+", use_consolidated=False)
         group["extent"][:] = extents
         group.attrs.update(

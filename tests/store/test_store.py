@@ -291,6 +291,15 @@ def test_verify_names_a_shard_that_does_not_decode(tmp_path):
         open_store(store.path).verify()
 
 
+def test_verify_asks_for_a_store_of_known_digests(tmp_path):
+    store = write_store(tmp_path / "a.zarr", RandomProducer(n=2))
+    zarr.open_group(store.path, mode="r+").attrs["format"] = "segmill-store-1"
+    older = open_store(store.path)
+    assert older.image(0).shape == store.image(0).shape
+    with pytest.raises(StoreError, match=r"segmill-store-2.*found segmill-store-1: make it again"):
+        older.verify()
+
+
 def test_group_and_table_of_two_stores_are_refused(tmp_path):
     write_store(tmp_path / "a.zarr", RandomProducer(n=2))
     write_store(tmp_path / "b.zarr", RandomProducer(n=3))
