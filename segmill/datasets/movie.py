@@ -8,16 +8,18 @@ from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Condition, Lock
+from threading import Condition, Lock, local
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from segmill.errors import IntegrityError, Problem
 
 # Decoded pictures that are kept for requests out of order, and that are decoded before a request.
 BEHIND, AHEAD = 16, 8
 FORMATS = {"rgb": "rgb24", "grey": "gray"}
+_own = local()
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,7 @@ class MovieDecoder:
             )
         if picture.is_corrupt:
             raise IntegrityError([_damaged(self.path, k)])
-        array = picture.to_ndarray(format=FORMATS[self.colours])
-        return array if array.ndim == 3 else array[..., None]
+        return _pixels(picture, self.colours)
 
     def _await(self, k: int) -> None:
         """Have the movie decoded up to frame `k` and beyond; the lock is held by the caller."""
@@ -183,6 +184,21 @@ def _pictures(path: Path):
                 count += 1
     except (av.FFmpegError, IndexError, OSError) as error:
         raise _unreadable(path, error, count) from error
+
+
+def _pixels(picture: av.VideoFrame, colours: str) -> np.ndarray:
+    """A picture as (h, w, 3) RGB or (h, w, 1) grey, uint8: the same values as `to_ndarray` gives.
+
+    That one prepares a conversion and starts threads anew for every picture; here each thread that
+    asks keeps its own.
+    """
+    if not hasattr(_own, "reformatter"):
+        _own.reformatter = VideoReformatter()
+    plane = _own.reformatter.reformat(picture, format=FORMATS[colours], threads=1).planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    channels = 3 if colours == "rgb" else 1
+    inner = rows[: picture.height, : picture.width * channels]
+    return inner.copy().reshape(picture.height, picture.width, channels)
 
 
 def _damaged(path: Path, k: int) -> Problem:
