@@ -6,6 +6,7 @@ the rotation axis, projected and seen in transmitted light.
 
 from segmill.synthetic.beamline.options import BeamlineOptions
 from segmill.synthetic.beamline.sweep import (
+    beamline_loop,
     beamline_options,
     beamline_sweep,
     beamline_tracks,
@@ -14,6 +15,7 @@ from segmill.synthetic.beamline.sweep import (
 
 __all__ = [
     "BeamlineOptions",
+    "beamline_loop",
     "beamline_options",
     "beamline_sweep",
     "beamline_tracks",

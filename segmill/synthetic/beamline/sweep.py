@@ -14,6 +14,7 @@ from segmill.synthetic.beamline.geometry import axis_of, slab_shift, turn, turn_
 from segmill.synthetic.beamline.optics import attenuate, record
 from segmill.synthetic.beamline.options import BeamlineOptions
 from segmill.synthetic.beamline.scene import Scene, draw_scene, empty_field
+from segmill.synthetic.beamline.shapes import Area
 
 WHERE = "options of the synthetic beamline"
 
@@ -98,6 +99,29 @@ def beamline_tracks(seed: int, index: int = 0, **options) -> pd.DataFrame:
     """
     settings = beamline_options(**options)
     return _tracks(draw_scene(seed, index, settings))
+
+
+def beamline_loop(seed: int, index: int = 0, **options) -> np.ndarray:
+    """The middle line of a scene's loop: where its neck and its tip lie in the sample frame.
+
+    Parameters
+    ----------
+    seed, index, options : as of :func:`beamline_sweep`
+
+    Returns
+    -------
+    (2, 3) float64
+        along, x, y (mm) of neck and tip, as those of the notes ``centre_along_mm``,
+        ``centre_x_mm``, ``centre_y_mm``; loops are symmetrical about the line between. NaN in a
+        scene without a loop.
+    """
+    scene = draw_scene(seed, index, beamline_options(**options))
+    areas = [part.shape.points for part in scene.parts if isinstance(part.shape, Area)]
+    if not areas:
+        return np.full((2, 3), np.nan)
+    along = areas[0][:, 0]
+    ends = areas[0][[np.argmin(along), np.argmax(along)]]
+    return ends * (_direction(scene), 1, 1)
 
 
 def render_frame(seed: int, index: int, frame: int, options: BeamlineOptions) -> Sample:
