@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from segmill.metrics.regions import class_counts, ratio
 from segmill.report.colouring import enlarge, enlargement, to_rgb
-from segmill.report.panels import grid_of_images, shortened
+from segmill.report.panels import grid_of_images, head_columns, shortened
 from segmill.report.style import PALETTE, publication_style, save_figure
 from segmill.store import Store
 
@@ -64,8 +64,7 @@ def class_panels(
                 f"{100 * wrong.sum() / max(1, (~ignore).sum()):.1f} % of the pixels", fontsize=6
             )
             records += [{"label": label, "sample_id": name, **record} for record in own]
-        for ax, heading in zip(axes[0], HEADINGS, strict=True):
-            ax.set_title(heading, loc="center")
+        head_columns(axes[0], HEADINGS)
         handles = [
             Line2D([], [], color=PALETTE[k % len(PALETTE)], lw=3, label=name)
             for k, name in enumerate(truths.classes)

@@ -14,7 +14,7 @@ from segmill.metrics.regions import iou
 from segmill.notions import unpack
 from segmill.report.colouring import enlargement, to_rgb
 from segmill.report.notion_colours import LEAST_SIDE, notion_colours, notion_overlay
-from segmill.report.panels import grid_of_images, shortened
+from segmill.report.panels import grid_of_images, head_columns, shortened
 from segmill.report.style import publication_style, save_figure
 from segmill.store import Store
 
@@ -66,8 +66,7 @@ def notion_panels(
             for ax, heading in zip(line[1:], headings, strict=True):
                 ax.imshow(notion_overlay(row.image, row.masks[heading], colours))
                 _mark_click(ax, row.clicks.get(heading), row.image.shape[:2])
-        for ax, heading in zip(axes[0], ["Image", *headings], strict=True):
-            ax.set_title(heading, loc="center")
+        head_columns(axes[0], ["Image", *headings])
         handles = [
             Line2D([], [], color=tuple(colour / 255), lw=3, label=notions[k])
             for k, colour in colours.items()

@@ -1,11 +1,13 @@
 """Predictions beside the truth, at several training stages and for good and bad images."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +16,13 @@ from segmill.metrics.overlap import exclude_ignored
 from segmill.metrics.regions import iou
 from segmill.metrics.seg import seg_measure
 from segmill.report.colouring import colour_indices, overlay, to_rgb
-from segmill.report.style import TWO_COLUMNS_MM, new_figure, publication_style, save_figure
+from segmill.report.style import (
+    MM_PER_INCH,
+    TWO_COLUMNS_MM,
+    new_figure,
+    publication_style,
+    save_figure,
+)
 
 CAPTION_MM = 4.0
 HEADING_MM = 4.0
@@ -107,8 +115,7 @@ def truth_against_prediction(rows: Sequence[PanelRow], output: str | Path) -> di
         records = []
         for row, line in zip(rows, axes, strict=True):
             records += _draw_row(line, row)
-        for ax, heading in zip(axes[0], ["Image", "Truth", *headings], strict=True):
-            ax.set_title(heading, loc="center")
+        head_columns(axes[0], ["Image", "Truth", *headings])
         return save_figure(figure, output, pd.DataFrame(records))
 
 
@@ -155,6 +162,24 @@ def grid_of_images(
     for ax in axes.flat:
         bare(ax)
     return figure, axes
+
+
+def head_columns(axes: Sequence[Axes], headings: Sequence[str]) -> None:
+    """Write a heading above each column of a grid of images, in lines no wider than the column.
+
+    The figure grows by the lines beyond the first, so that the images keep their size.
+    """
+    cell = TWO_COLUMNS_MM / len(axes)
+    size = rcParams["axes.titlesize"]
+    # A letter is about half as wide as high; a point is 25.4 / 72 millimetres.
+    letters = max(1, int(cell / (0.5 * size * MM_PER_INCH / 72)))
+    lines = [textwrap.wrap(heading, letters) or [""] for heading in headings]
+    most = max(map(len, lines))
+    figure = axes[0].figure
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + (most - 1) * 1.3 * size / 72)
+    for ax, words in zip(axes, lines, strict=True):
+        ax.set_title("\n".join(words), loc="center")
 
 
 def shortened(name: str, longest: int = 28) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from segmill.errors import Problem, raise_problems
 from segmill.metrics.superpixel_tables import images_of
 from segmill.metrics.superpixels import boundaries
-from segmill.report.panels import grid_of_images, shortened
+from segmill.report.panels import grid_of_images, head_columns, shortened
 from segmill.report.style import publication_style, save_figure
 from segmill.store import Store
 from segmill.superpixels import paint_means
@@ -87,8 +87,7 @@ def superpixel_panels(rows: Sequence[SuperpixelRow], output: str | Path) -> dict
             line[0].set_xlabel(shortened(row.name), fontsize=6)
             line[2].set_xlabel(f"{count} superpixels", fontsize=6)
             records.append({"sample_id": row.name, "superpixels": count, **errors})
-        for ax, heading in zip(axes[0], HEADINGS, strict=True):
-            ax.set_title(heading, loc="center")
+        head_columns(axes[0], HEADINGS)
         return save_figure(figure, output, pd.DataFrame(records))
 
 

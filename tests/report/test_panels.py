@@ -1,11 +1,20 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from segmill.errors import IntegrityError
 from segmill.report.false_positives import classify_objects, false_positives
-from segmill.report.panels import PanelRow, rows_from_stores, truth_against_prediction
+from segmill.report.panels import (
+    PanelRow,
+    grid_of_images,
+    head_columns,
+    rows_from_stores,
+    truth_against_prediction,
+)
 from segmill.report.ranked import ranked_images, ranked_samples, scores_by_image
+from segmill.report.style import publication_style
 
 
 @pytest.fixture
@@ -166,3 +175,18 @@ def test_ranked_figure(truth, prediction, image, tmp_path):
     ]
     with pytest.raises(ValueError, match="unknown score 'f1'"):
         scores_by_image(metrics, "f1")
+
+
+def test_long_headings_are_broken_into_lines_that_keep_to_their_column():
+    long = "Local threshold, distance transform, watershed, and what not"
+    with publication_style():
+        figure, axes = grid_of_images([(60, 100)], 4)
+        before = figure.get_size_inches()
+        head_columns(axes[0], ["Image", "Truth", long, "U-Net, synthetic images alone"])
+        assert figure.get_size_inches()[0] == before[0]
+        assert figure.get_size_inches()[1] > before[1]
+        figure.draw_without_rendering()
+        boxes = [ax.title.get_window_extent() for ax in axes[0]]
+        assert axes[0, 2].get_title().replace("\n", " ") == long
+        for left, right in pairwise(boxes):
+            assert left.x1 < right.x0
