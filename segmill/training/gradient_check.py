@@ -149,22 +149,32 @@ def _complaint(comparison: _Comparison, precision: Precision, found: GradientErr
 def relative_errors(found: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, float]:
     """||found - expected|| / ||expected|| of each tensor; one that was not found counts as zero.
 
-    Small tensors are judged as `FLOOR` says; what is not finite has an infinite error.
+    Small tensors are judged as `FLOOR` says; what is not finite has an infinite error. Single
+    numbers, such as the weights of an adaptive normalisation, are judged together: each is a sum
+    over all pixels that may cancel, so that rounding alone can be half of it.
     """
+    found = {name: found.get(name, torch.zeros_like(g)) for name, g in expected.items()}
+    found, expected = _single_numbers_as_one(found), _single_numbers_as_one(expected)
     count = sum(g.numel() for g in expected.values())
     squares = sum(float(g.double().square().sum()) for g in expected.values())
     floor = FLOOR * (squares / count) ** 0.5
     errors = {}
     for name, gradient in expected.items():
         norm = max(float(gradient.double().norm()), floor * gradient.numel() ** 0.5)
-        other = found.get(name, torch.zeros_like(gradient))
-        difference = float((other - gradient).double().norm())
+        difference = float((found[name] - gradient).double().norm())
         if difference == 0:
             errors[name] = 0.0
         else:
             finite = difference < float("inf") and norm > 0
             errors[name] = difference / norm if finite else float("inf")
     return errors
+
+
+def _single_numbers_as_one(gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+    """All gradients of one element as a vector, under their names; the others as they are."""
+    single = {name: g.reshape(1) for name, g in gradients.items() if g.numel() == 1}
+    others = {name: g for name, g in gradients.items() if name not in single}
+    return others | ({", ".join(single): torch.cat([*single.values()])} if single else {})
 
 
 def _smooth(model: nn.Module) -> nn.Module:

@@ -169,3 +169,11 @@ def test_a_parameter_that_is_lost_is_an_error():
 
     with pytest.raises(TrainingError, match=r"lost\.weight: 1\n"):
         check_gradients(Forgetful(), noise, ENTROPY, Precision("bf16"))
+
+
+def test_single_numbers_are_judged_together():
+    expected = {"a": torch.tensor(3.0), "b": torch.tensor([0.01]), "w": torch.full((4,), 2.0)}
+    found = {"a": torch.tensor(3.3), "b": torch.tensor([0.03]), "w": torch.full((4,), 2.0)}
+    assert relative_errors(found, expected) == pytest.approx({"w": 0, "a, b": 0.1}, rel=0.01)
+    del found["a"]
+    assert relative_errors(found, expected)["a, b"] == pytest.approx(1, rel=0.01)
