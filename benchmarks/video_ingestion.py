@@ -4,8 +4,8 @@ A movie of 1360 x 1024 pixels (H.264 with B-frames and colours at full resolutio
 encodes it) of a moving scene with a camera's noise, and its logs, are made first. Bare: every frame
 is decoded by PyAV and turned into an RGB array, nothing else, in one loop. Reader: the frames by
 their rows, decoded ahead by a thread of its own. Store: the same frames from the first to the last
-shard, written and read back and compared (planning and the store's end apart), of full size with
-each codec, and at half size. All are measured in the same rounds, one after another; printed are
+shard, written, read back and checked by checksums (planning and the store's end apart), of full
+size with each codec, and at half size. All are measured in the same rounds, one after another; printed are
 medians on the clock, their ratio, and the processors' time, which says what more cores would gain.
 
 Usage: python benchmarks/video_ingestion.py [--frames 240] [--rounds 3] [--workers 2]
