@@ -5,8 +5,9 @@ encodes it) of a moving scene with a camera's noise, and its logs, are made firs
 is decoded by PyAV and turned into an RGB array, nothing else, in one loop. Reader: the frames by
 their rows, decoded ahead by a thread of its own. Store: the same frames from the first to the last
 shard, written, read back and checked by checksums (planning and the store's end apart), of full
-size with each codec, and at half size. All are measured in the same rounds, one after another; printed are
-medians on the clock, their ratio, and the processors' time, which says what more cores would gain.
+size with each codec, and at half size. All are measured in the same rounds, one after another;
+printed are medians on the clock, their ratio, and the processors' time, which says what more cores
+would gain.
 
 Usage: python benchmarks/video_ingestion.py [--frames 240] [--rounds 3] [--workers 2]
 """
