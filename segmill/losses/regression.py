@@ -18,8 +18,8 @@ class MSEOptions:
 
     truth : ``"target"``: the output itself is compared with the regression targets; ``"semantic"``:
         its softmax with the one-hot classes, the score of Brier (1950)
-    weights : price of the error of each output, only their ratios count; None: all the same. An
-        output that is zero nearly everywhere, a map of centres, is learnt late without
+    weights : price of the error of each output, only their ratios count; None: all the same. For
+        an output that is zero nearly everywhere, a map of centres, which a mean hardly notices
     """
 
     truth: str = option("target", choices=("target", "semantic"))
