@@ -1,5 +1,7 @@
 """The command line: stores are shown and checked, mistakes end with a message and status 1."""
 
+import inspect
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -98,6 +100,11 @@ def test_the_outputs_of_the_command_are_those_of_the_library():
     from segmill.inference.outputs import OUTPUTS
 
     assert set(cli.OUTPUTS) == set(OUTPUTS)
+
+
+def test_the_options_of_the_command_are_those_of_the_library():
+    keywords = set(inspect.signature(Predictor.load).parameters) - {"path"}
+    assert set(cli.PREDICTION) == keywords
 
 
 def test_predict_obeys_a_file_of_options_and_names_unknown_ones(store, tmp_path, capsys):

@@ -240,9 +240,8 @@ def finalise(path: str | Path, manifests: Iterable[dict]) -> Store:
     digest = content_hash(table, extents, plan.attributes)
     if paths.partial.exists():
         _check_files(paths.partial, manifests)
-        for leftover in paths.partial.rglob(
-            "*.partial"
-        ):  # of a part that was filled and then killed
+        # A part that was killed while it was filled once more leaves an unfinished shard.
+        for leftover in paths.partial.rglob("*.partial"):
             leftover.unlink()
         group = zarr.open_group(paths.partial, mode="r+", use_consolidated=False)
         group["extent"][:] = extents

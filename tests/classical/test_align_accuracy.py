@@ -3,13 +3,14 @@
 More and larger sweeps: ``benchmarks/alignment_accuracy.py``, figures in docs/results.md.
 """
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from segmill.classical import align
 from segmill.classical.sweep_middle import middle_track
 from segmill.classical.sweep_segmentation import Outlines
-from segmill.synthetic.beamline import beamline_loop, beamline_sweep
 
 SWEEPS = 6
 SMALL = {
@@ -19,31 +20,21 @@ SMALL = {
     "zooms": (5,),
     "loop_size": (0.1, 0.22),
     "offset_limit": 0.08,
-    "blank": 0,
-    "no_loop": 0,
-    "capillary": 0,
 }
 
 
-def test_the_middle_of_the_loop_is_found_within_2_um_in_most_sweeps():
-    distances, refused = [], []
-    for index in range(SWEEPS):
-        samples = beamline_sweep(31, index, **SMALL)
-        notes = samples[0].notes
-        found = align(
-            [s.image for s in samples],
-            np.array([s.notes["omega"] for s in samples]),
-            mm_per_px=notes["mm_per_px"],
-        )
-        if found.failed:
-            refused.append(found.reason)
-            continue
-        neck, tip = beamline_loop(31, index, **SMALL)
-        along = found.centre.point[1] - notes["along_origin_px"] * notes["mm_per_px"]
-        truth = neck + (tip - neck) * (along - neck[0]) / (tip[0] - neck[0])
-        away = found.centre.point[[0, 2]] - truth[1:]
-        distances.append(1000 * np.linalg.norm(away))
-        assert 0 < (along - neck[0]) / (tip[0] - neck[0]) < 1
+@pytest.fixture
+def deviation(monkeypatch):
+    """What the benchmark measures of one sweep; the folder benchmarks is no package."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    yield __import__("alignment_accuracy").deviation
+    del sys.modules["alignment_accuracy"]
+
+
+def test_the_middle_of_the_loop_is_found_within_2_um_in_most_sweeps(deviation):
+    results = [deviation(31, index, **SMALL) for index in range(SWEEPS)]
+    refused = [result for result in results if isinstance(result, str)]
+    distances = [np.linalg.norm(r[0]) for r in results if not isinstance(r, str)]
     assert len(refused) <= 2, refused
     assert np.median(distances) < 2, distances
 
