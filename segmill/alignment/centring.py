@@ -14,7 +14,7 @@ so that in the image the point lies at
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,6 +75,28 @@ class Centre:
         else:
             places = self.axis_position + across * np.cos(omega) + depth * np.sin(omega)
         return np.stack([places, np.full_like(places, along + (self.along_target or 0.0))], -1)
+
+    def in_slab(self, slab: SlabFit) -> "Centre":
+        """The same point seen through a slab that was fitted to the same images, lengths in px.
+
+        `point` is then where it would be seen without refraction.
+        """
+        scale = self.mm_per_px or 1.0
+        across, depth = _polar_point(slab)
+        point = np.array([across * scale, self.point[1], depth * scale])
+        sigma = np.sqrt(np.diag(slab.covariance))[:3] * scale
+        residuals = np.column_stack([slab.residuals, self.residuals[:, 1]])
+        return replace(
+            self,
+            point=point,
+            uncertainty=np.array([sigma[1], self.uncertainty[1], sigma[2]]),
+            move=_move(point, self.along_target),
+            axis_position=slab.c,
+            axis_uncertainty=slab.uncertainty["c"],
+            residuals=residuals,
+            rms=np.sqrt(np.nanmean(residuals**2, axis=0)),
+            slab=slab,
+        )
 
 
 def centre_3d(
@@ -144,11 +166,10 @@ def centre_3d(
     offset = float(height.values[0]) - (along_target or 0.0)
     point = np.array([place[0], offset, place[1]]) * scale
     sigma = np.sqrt([covariance[1, 1], height.covariance[0, 0], covariance[2, 2]]) * scale
-    move = -point if along_target is not None else -point * np.array([1.0, 0.0, 1.0])
     return Centre(
         point=point,
         uncertainty=sigma,
-        move=move,
+        move=_move(point, along_target),
         axis_position=axis,
         axis_uncertainty=float(np.sqrt(covariance[0, 0])),
         residuals=np.column_stack([residuals, height.residuals]),
@@ -157,6 +178,11 @@ def centre_3d(
         along_target=along_target,
         slab=slab,
     )
+
+
+def _move(point: np.ndarray, along_target: float | None) -> np.ndarray:
+    """Translation of the sample onto the axis and, where there is one, to the target."""
+    return -point if along_target is not None else -point * np.array([1.0, 0.0, 1.0])
 
 
 def _polar_point(fit) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Fit of the slab model: circle, two depths, the slab's direction and its refractive index."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special  # scipy.stats has the same distributions, and takes long to import
@@ -91,6 +91,22 @@ class SlabFit:
     def circle(self, omega: np.ndarray | float) -> np.ndarray:
         """Positions without refraction: those of the point itself."""
         return self.c + self.r * np.cos(np.asarray(omega, np.float64) - self.alpha)
+
+    def scaled(self, scale: float) -> "SlabFit":
+        """The same fit with lengths in another unit, `scale` of it per present one."""
+        lengths = ("c", "r", "front", "back", "thickness")
+        factor = np.array([1.0 if name in ("beta", "n") else scale for name in NAMES])
+        return replace(
+            self,
+            **{name: getattr(self, name) * scale for name in lengths},
+            uncertainty={
+                name: value * (scale if name in lengths else 1.0)
+                for name, value in self.uncertainty.items()
+            },
+            covariance=self.covariance * np.outer(factor, factor),
+            residuals=self.residuals * scale,
+            rms=self.rms * scale,
+        )
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of one parameter, by Student's t."""

@@ -8,13 +8,13 @@ import pandas as pd
 
 from segmill.classical.align_models import UM_PER_MM, Models, fit_models
 from segmill.classical.align_options import SIDES, AlignmentOptions
+from segmill.classical.align_points import in_image, inside_points, inside_views, middle_points
 from segmill.classical.sweep_background import Field, coarse_frames, field_of, gains_of
 from segmill.classical.sweep_frames import leave_out, leave_out_light, rotating_frames
-from segmill.classical.sweep_middle import middle_track
+from segmill.classical.sweep_interior import interior
 from segmill.classical.sweep_parts import Parts, cut_frames, find_parts, measure
 from segmill.classical.sweep_segmentation import (
     Masks,
-    Outlines,
     entering_side,
     loss_threshold,
     outlines,
@@ -42,7 +42,8 @@ class Alignment:
     tracks : a row per frame: `frame`, `omega`, `used`, `left_out` (why a frame is not used), and
         of the loop and the whole sample (`loop_*`, `sample_*`) area, width across the axis, height
         along it, positions across and along of centroid, middle of the box and extreme point,
-        and of the loop its middle; in `unit`, positions from the image's first pixel
+        and of the loop its middle; of what is seen in the medium (`inside_*`) the position, NaN
+        where it is not; in `unit`, positions from the image's first pixel
     unit : ``um``, or ``px`` without a calibration
     axis : ``horizontal`` or ``vertical``; positions across are rows or columns
     enters_from : edge at which the sample enters
@@ -50,6 +51,7 @@ class Alignment:
     parts : where pin, stem and loop lie along the axis, or None
     masks : the sample in each frame, or None
     statistics : sum, squares, extremes of each pixel over the rotating frames, or None
+    point : what was to be centred
     """
 
     failed: bool
@@ -63,6 +65,7 @@ class Alignment:
     parts: Parts | None = None
     masks: Masks | None = None
     statistics: SweepStatistics | None = None
+    point: str | None = None
 
     @property
     def used(self) -> np.ndarray:
@@ -135,7 +138,7 @@ def align_frames(
     frames, omega, background = _checked(frames, omega, background)
     tracks, reason = rotating_frames(omega, rotating, options)
     unit = "px" if options.mm_per_px is None else "um"
-    empty = Alignment(True, reason, omega, tracks, unit)
+    empty = Alignment(True, reason, omega, tracks, unit, point=options.point)
     if reason:
         return empty
     grey = grey_frames(frames)
@@ -154,7 +157,7 @@ def align_frames(
     if reason:
         return replace(empty, reason=reason)
     masks = segment(grey, found, threshold, options.closing, options.smallest)
-    return _measured(empty, masks, options)
+    return _measured(empty, grey, found, masks, options)
 
 
 def _checked(frames, omega, background):
@@ -203,7 +206,7 @@ def _visible(found: Field, used: np.ndarray, options) -> tuple[float, str | None
     return threshold, None
 
 
-def _measured(empty: Alignment, masks: Masks, options) -> Alignment:
+def _measured(empty: Alignment, grey: np.ndarray, light: Field, masks: Masks, options) -> Alignment:
     """Parts, tracks and models of segmented frames."""
     sides = {"horizontal": SIDES[:2], "vertical": SIDES[2:]}.get(options.axis, SIDES)
     change = masks.change(empty.tracks["used"].to_numpy())
@@ -223,8 +226,8 @@ def _measured(empty: Alignment, masks: Masks, options) -> Alignment:
     scale = 1.0 if options.mm_per_px is None else options.mm_per_px * UM_PER_MM
     loop = measure(found, parts.loop_start, parts.tip)
     sample = measure(found, 0, found.count.shape[1])
-    tracks = tracks.join(_in_image(loop, side, masks.shape, scale).add_prefix("loop_"))
-    tracks = tracks.join(_in_image(sample, side, masks.shape, scale).add_prefix("sample_"))
+    tracks = tracks.join(in_image(loop, side, masks.shape, scale).add_prefix("loop_"))
+    tracks = tracks.join(in_image(sample, side, masks.shape, scale).add_prefix("sample_"))
     found_all = replace(
         empty,
         tracks=tracks,
@@ -236,23 +239,17 @@ def _measured(empty: Alignment, masks: Masks, options) -> Alignment:
     reason = parts.reason or _lost(tracks, cut_frames(found, parts.pin_end, parts.tip), options)
     if reason:
         return replace(found_all, reason=reason)
-    middle = _middle(found, parts, tracks, options)
-    found_all = replace(
-        found_all,
-        tracks=tracks.join(_in_image(middle, side, masks.shape, scale).add_prefix("loop_")),
-    )
-    models = fit_models(found_all.tracks, scale, options)
+    middle = middle_points(found, parts, tracks, options)
+    tracks = tracks.join(in_image(middle, side, masks.shape, scale).add_prefix("loop_"))
+    detail = interior(grey, light, found, side, parts.loop_start, parts.tip)
+    inside = inside_views(detail, found, parts, tracks, scale, options)
+    points = inside_points(inside, len(tracks))
+    tracks = tracks.join(in_image(points, side, masks.shape, scale).add_prefix("inside_"))
+    found_all = replace(found_all, tracks=tracks)
+    models = fit_models(tracks, scale, options, inside)
     if models.centre is None:
         return replace(found_all, reason=f"no centre: {models.refused['centre']}", models=models)
     return replace(found_all, failed=False, models=models)
-
-
-def _middle(found: Outlines, parts: Parts, tracks: pd.DataFrame, options) -> pd.DataFrame:
-    """The loop's middle in each frame, px, positions along from where the sample enters."""
-    omega, used = np.radians(tracks["omega"].to_numpy()), tracks["used"].to_numpy()
-    across, along = middle_track(found, omega, used, parts.loop_start, parts.tip, options.robust)
-    along = np.where(np.isnan(across), np.nan, along)
-    return pd.DataFrame({"middle_across": across, "middle_along": along})
 
 
 def _lost(tracks: pd.DataFrame, cut: np.ndarray, options) -> str | None:
@@ -269,21 +266,6 @@ def _lost(tracks: pd.DataFrame, cut: np.ndarray, options) -> str | None:
     if tracks["used"].sum() < options.min_frames:
         return f"{tracks['used'].sum()} frames are left, expected at least {options.min_frames}"
     return None
-
-
-def _in_image(
-    measures: pd.DataFrame, side: str, shape: tuple[int, int], scale: float
-) -> pd.DataFrame:
-    """Measures with positions along from the image's first pixel, scaled."""
-    measures = measures.copy()
-    if side in ("bottom", "right"):
-        size = shape[0] if side == "bottom" else shape[1]
-        along = [name for name in measures if name.endswith("_along")]
-        measures[along] = size - 1 - measures[along]
-    measures *= scale
-    if "area" in measures:
-        measures["area"] *= scale
-    return measures
 
 
 def _slice_along(shape: tuple[int, int], side: str, start: int, end: int) -> tuple[slice, ...]:

@@ -15,8 +15,10 @@ from segmill.alignment import (
     fit_circle,
     fit_projection,
     fit_slab,
+    fit_slab_views,
 )
-from segmill.classical.align_options import POINTS, AlignmentOptions
+from segmill.classical.align_options import INSIDE, POINTS, AlignmentOptions
+from segmill.classical.sweep_inside import Inside
 
 EXTENTS = ("area", "width", "height")
 UM_PER_MM = 1000.0
@@ -31,7 +33,8 @@ class Models:
 
     Attributes
     ----------
-    circle, slab : fits by point: ``middle``, ``centroid``, ``box``, ``extreme``
+    circle, slab : fits by point: ``middle``, ``centroid``, ``box``, ``extreme``, ``inside``; the
+        medium's slab is that of ``inside``, the other points lie on the outline
     projection : fits by extent: ``area``, ``width``, ``height``
     centre : 3-D position and centring move, or None
     refused : what was not fitted, for example ``slab centroid``, and why
@@ -56,53 +59,93 @@ class Models:
         return None if fit is None else float(np.degrees(fit.omega_largest))
 
 
-def fit_models(tracks: pd.DataFrame, scale: float, options: AlignmentOptions) -> Models:
+def fit_models(
+    tracks: pd.DataFrame, scale: float, options: AlignmentOptions, inside: Inside | str
+) -> Models:
     """Fit every model to the used frames of the tracks.
 
     Parameters
     ----------
-    tracks : per frame `omega` (degrees), `used` and the loop's measures, `loop_*`
+    tracks : per frame `omega` (degrees), `used` and the positions and measures, `loop_*`,
+        `inside_*`
     scale : unit of the tracks per pixel
+    inside : what lies inside in opposite views, px, or why that is not known
     """
     models = Models()
     omega = np.radians(tracks["omega"].to_numpy(float))
-    used = tracks["used"].to_numpy(bool)
-
-    def track(name: str) -> np.ndarray:
-        return np.where(used, tracks[f"loop_{name}"].to_numpy(float), np.nan)
-
     n = (options.n_low, options.n_high)
     for point in POINTS:
-        across = track(f"{point}_across")
+        across = _track(tracks, f"loop_{point}_across")
         _try(models, "circle", point, fit_circle, omega, across, robust=_robust(options, point))
         _try(models, "slab", point, fit_slab, omega, across, n=n, robust=options.robust)
+    if isinstance(inside, str):
+        models.refused[f"slab {INSIDE}"] = inside
+    else:
+        across = _track(tracks, f"{INSIDE}_across")
+        _try(models, "circle", INSIDE, fit_circle, omega, across, robust=options.robust)
+        middle = models.circle.get("middle")
+        _try(models, "slab", INSIDE, fit_inside, omega, across, inside, middle, n, scale)
     for extent in EXTENTS:
-        _try(
-            models,
-            "projection",
-            extent,
-            fit_projection,
-            omega,
-            track(extent),
-            robust=options.robust,
-        )
+        values = _track(tracks, f"loop_{extent}")
+        _try(models, "projection", extent, fit_projection, omega, values, robust=options.robust)
     try:
-        centre = centre_3d(
-            omega,
-            track(f"{options.point}_across") / scale,
-            track(f"{options.point}_along") / scale,
-            mm_per_px=options.mm_per_px,
-            along_target=options.along_target,
-            model=options.centre_model,
-            n=n,
-            robust=_robust(options, options.point),
-        )
+        centre = _centre(tracks, omega, scale, options, models)
     except FitError as error:
         models.refused["centre"] = str(error)
         return models
     shared = OUTLINE_SIGMA * (options.mm_per_px or 1.0)
     centre = replace(centre, uncertainty=np.hypot(centre.uncertainty, shared))
     return Models(models.circle, models.slab, models.projection, centre, models.refused)
+
+
+def fit_inside(
+    omega: np.ndarray, across: np.ndarray, inside: Inside, middle: CircleFit | None, n, scale: float
+) -> SlabFit:
+    """The medium's slab from opposite views, with the residuals of the N frames.
+
+    Parameters
+    ----------
+    omega, across : (N,) radians and positions of what is inside, in the unit of the tracks
+    inside : the views, px
+    middle : circle of the outline's middle, in the unit of the tracks
+    n : bounds of the refractive index
+    scale : unit of the tracks per pixel
+    """
+    if middle is None:
+        raise FitError("slab: the circle of the outline's middle is not known")
+    first, second, shared = (part * scale for part in (inside.first, inside.second, inside.shared))
+    fit = fit_slab_views(
+        inside.omega, first, second, middle, inside.normal, n, inside.weights, shared
+    )
+    residuals = across - fit.predict(omega)
+    return replace(fit, residuals=residuals, inliers=np.isfinite(residuals))
+
+
+def _track(tracks: pd.DataFrame, name: str) -> np.ndarray:
+    """A column, NaN where the frame does not count."""
+    return np.where(tracks["used"].to_numpy(bool), tracks[name].to_numpy(float), np.nan)
+
+
+def _centre(tracks, omega, scale: float, options: AlignmentOptions, models: Models) -> Centre:
+    """3-D place of the chosen point."""
+    prefix = options.point if options.point == INSIDE else f"loop_{options.point}"
+    slab = None
+    if options.point == INSIDE:
+        slab = models.slab.get(INSIDE)
+        if slab is None:
+            raise FitError(models.refused[f"slab {INSIDE}"])
+    chosen = slab is not None and options.centre_model == "slab"
+    centre = centre_3d(
+        omega,
+        _track(tracks, f"{prefix}_across") / scale,
+        _track(tracks, f"{prefix}_along") / scale,
+        mm_per_px=options.mm_per_px,
+        along_target=options.along_target,
+        model="circle" if chosen else options.centre_model,
+        n=(options.n_low, options.n_high),
+        robust=_robust(options, options.point),
+    )
+    return centre.in_slab(slab.scaled(1 / scale)) if chosen else centre
 
 
 def _robust(options: AlignmentOptions, point: str) -> bool:

@@ -6,6 +6,8 @@ from segmill.options import option
 
 SIDES = ("left", "right", "top", "bottom")
 POINTS = ("middle", "centroid", "box", "extreme")
+# In a medium inside the outline; with the slab, where it is without refraction.
+INSIDE = "inside"
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class AlignmentOptions:
     n_low, n_high : bounds of the slab's refractive index; equal = fixed
     point : what of the loop is centred: the ``middle`` between its outlines, halfway along it, one
         point of the body; the ``centroid`` of its outline, the middle of its ``box`` or its
-        ``extreme`` point, farthest from where the sample enters
-    centre_model : ``circle`` or ``slab``, from which the 3-D centre follows
+        ``extreme`` point, farthest from where the sample enters; or what is seen ``inside`` the
+        medium, most often a crystal, which fails where none is seen
+    centre_model : ``circle`` or ``slab``, from which the 3-D centre follows; the outline is in no
+        medium: ``slab`` is meant for the point ``inside``
     along_target : px from the image's first row or column along the axis, where the point shall
         come to lie; null: the move along the axis is 0
     """
@@ -59,7 +63,7 @@ class AlignmentOptions:
     robust: bool = option(True)
     n_low: float = option(1.29, 1.0001, 4)
     n_high: float = option(1.33, 1.0001, 4)
-    point: str = option("middle", choices=POINTS)
+    point: str = option("middle", choices=(*POINTS, INSIDE))
     centre_model: str = option("circle", choices=("circle", "slab"))
     along_target: float | None = option(None, -1e6, 1e6)
 

@@ -28,8 +28,22 @@ from segmill.report.style import (
     save_figure,
 )
 
-POINT_LABELS = {"centroid": "centroid", "box": "middle of the box", "extreme": "extreme point"}
-POINT_COLOURS = {"centroid": BLUE, "box": ORANGE, "extreme": GREEN}
+# In the order in which they are drawn, as far as there is room.
+POINT_LABELS = {
+    "middle": "middle of the loop",
+    "inside": "inside the medium",
+    "centroid": "centroid",
+    "extreme": "extreme point",
+    "box": "middle of the box",
+}
+POINT_COLOURS = {
+    "middle": VERMILION,
+    "inside": PURPLE,
+    "centroid": BLUE,
+    "extreme": GREEN,
+    "box": ORANGE,
+}
+COLUMNS = 12
 PART_COLOURS = {"loop": GREEN, "stem": BLUE, "pin": VERMILION}
 CURVE = np.linspace(0, 360, 721)
 TICKS = np.arange(0, 361, 90)
@@ -38,7 +52,8 @@ TICKS = np.arange(0, 361, 90)
 def alignment_plots(found: Alignment, output: str | Path, title: str = "") -> dict[str, Path]:
     """Draw positions across the axis over omega with circle and slab, their residuals, the area
     with its projection fit and marked orientations, and sum and variance of the frames with the
-    parts found.
+    parts found. The point that was centred comes first; two others follow, and what is seen inside
+    the medium where there is such a track.
 
     Parameters
     ----------
@@ -61,17 +76,21 @@ def alignment_plots(found: Alignment, output: str | Path, title: str = "") -> di
 
 def _draw(found: Alignment, table: pd.DataFrame, title: str) -> Figure:
     figure = new_figure(TWO_COLUMNS_MM, 132)
-    grid = figure.add_gridspec(3, 6, height_ratios=(2.2, 1.3, 3.2))
+    grid = figure.add_gridspec(3, COLUMNS, height_ratios=(2.2, 1.3, 3.2))
+    points = _shown(found)
+    wide, third = COLUMNS // len(points), COLUMNS // 3
     panels = []
-    for k, point in enumerate(POINT_LABELS):
-        upper = figure.add_subplot(grid[0, 2 * k : 2 * k + 2])
-        lower = figure.add_subplot(grid[1, 2 * k : 2 * k + 2], sharex=upper)
+    for k, point in enumerate(points):
+        upper = figure.add_subplot(grid[0, wide * k : wide * (k + 1)])
+        lower = figure.add_subplot(grid[1, wide * k : wide * (k + 1)], sharex=upper)
         _draw_positions(upper, found, table, point)
         _draw_residuals(lower, found, table, point)
+        if k == 0:
+            lower.set_ylabel(f"Residual ({_unit(found)})")
         panels.append(upper)
-    area = figure.add_subplot(grid[2, 0:2])
+    area = figure.add_subplot(grid[2, :third])
     _draw_area(area, found, table)
-    images = [figure.add_subplot(grid[2, 2 * k : 2 * k + 2]) for k in (1, 2)]
+    images = [figure.add_subplot(grid[2, third * k : third * (k + 1)]) for k in (1, 2)]
     _draw_sum(figure, images[0], found)
     _draw_variance(figure, images[1], found)
     panels += [area, *images]
@@ -81,6 +100,18 @@ def _draw(found: Alignment, table: pd.DataFrame, title: str) -> Figure:
     if title:
         figure.suptitle(title, x=0.01, ha="left")
     return figure
+
+
+def _shown(found: Alignment) -> list[str]:
+    """The point that was centred and others that were tracked: three, or four with the inside."""
+    known = [name for name in POINT_LABELS if name in found.models.circle]
+    first = [found.point] if found.point in known else []
+    return (first + [name for name in known if name not in first])[: 3 + ("inside" in known)]
+
+
+def _column(point: str) -> str:
+    """Name of a point's positions in the table."""
+    return "inside_across" if point == "inside" else f"loop_{point}_across"
 
 
 def _unit(found: Alignment) -> str:
@@ -96,7 +127,7 @@ def _angle(ax: Axes, label: bool = True) -> None:
 
 def _draw_positions(ax: Axes, found: Alignment, table: pd.DataFrame, point: str) -> None:
     omega = table["omega"] % 360
-    _points(ax, found, omega, table[f"loop_{point}_across"], _inliers(found, point), point)
+    _points(ax, found, omega, table[_column(point)], _inliers(found, point), point)
     for model, dash in (("circle", "--"), ("slab", "-")):
         fit = getattr(found.models, model).get(point)
         if fit is not None:
@@ -105,7 +136,8 @@ def _draw_positions(ax: Axes, found: Alignment, table: pd.DataFrame, point: str)
             )
     _angle(ax, label=False)
     ax.tick_params(labelbottom=False)
-    ax.set_title(POINT_LABELS[point].capitalize())
+    centred = " (centred)" if point == found.point else ""
+    ax.set_title(POINT_LABELS[point].capitalize() + centred)
 
 
 def _draw_residuals(ax: Axes, found: Alignment, table: pd.DataFrame, point: str) -> None:
@@ -128,10 +160,8 @@ def _draw_residuals(ax: Axes, found: Alignment, table: pd.DataFrame, point: str)
         )
         words.append(f"{model} {fit.rms:.2f}")
     ax.axhline(0, color=BLACK, linewidth=0.5)
-    ax.set_title(f"rms residual ({_unit(found)}): " + ", ".join(words), fontsize=6, pad=2)
+    ax.set_title("rms: " + ", ".join(words), fontsize=6, pad=2)
     _angle(ax)
-    if point == "centroid":
-        ax.set_ylabel(f"Residual ({_unit(found)})")
 
 
 def _inliers(found: Alignment, point: str) -> np.ndarray:
