@@ -27,7 +27,7 @@ LEAST_PAIRS = 10
 NORMAL_RANGE, NORMAL_STEP = math.radians(26), math.radians(0.5)
 N_NODES = 7
 # Of the direction, beside what the sums say: faces are not exactly parallel to the axis.
-NORMAL_SIGMA = math.radians(0.3)
+NORMAL_SIGMA = math.radians(0.5)
 # Errors that views share, as multiples of `shared`: the axis sum and an even function of t, an odd
 # one, and the rest. Light that falls in obliquely moves what is seen evenly in t.
 EVEN, ODD = 2.0, 0.7

@@ -9,6 +9,7 @@ middle of the outline shows: front - back = 2 (m - h).
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from scipy import special
@@ -43,6 +44,7 @@ def fit_slab_views(
     n: float | tuple[float, float] = N_BOUNDS,
     weights: np.ndarray | None = None,
     shared: float = 0.0,
+    pull: float = 0.0,
 ) -> SlabFit:
     """Slab around a point seen in M pairs of opposite views.
 
@@ -58,6 +60,8 @@ def fit_slab_views(
     n : refractive index, or its bounds
     weights : (M,) proportional to the inverse variance of each pair; None: all equal
     shared : size of the errors that neighbouring views share, in the unit of the positions
+    pull : standard uncertainty of the thickness, as a share of it, beside the scatter: where all
+        displacements are seen too small or too large alike
 
     Returns
     -------
@@ -75,6 +79,9 @@ def fit_slab_views(
     bounds = n if isinstance(n, tuple) else (n, n)
     found = fit_sums(omega, first + second, weights, 2 * middle.c, normal, bounds, shared)
     check_sums(omega, found, normal)
+    covariance = found.covariance.copy()
+    covariance[0, 0] += (pull * found.thickness) ** 2
+    found = replace(found, covariance=covariance)
     place, covariance, residuals = _place(omega, first - second, weights, found, middle, shared)
     return _result(found, middle, place, covariance, residuals, shared)
 

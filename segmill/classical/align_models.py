@@ -115,7 +115,15 @@ def fit_inside(
         raise FitError("slab: the circle of the outline's middle is not known")
     first, second, shared = (part * scale for part in (inside.first, inside.second, inside.shared))
     fit = fit_slab_views(
-        inside.omega, first, second, middle, inside.normal, n, inside.weights, shared
+        inside.omega,
+        first,
+        second,
+        middle,
+        inside.normal,
+        n,
+        inside.weights,
+        shared,
+        inside.pull,
     )
     residuals = across - fit.predict(omega)
     return replace(fit, residuals=residuals, inliers=np.isfinite(residuals))
