@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pandas as pd
 
+from segmill.inference.counting import centred_in_view
 from segmill.inference.instances import components, fill_holes, numbered
 from segmill.inference.watershed import LEVELS, flood
 from segmill.options import option
@@ -36,6 +37,9 @@ class ParticleOptions:
         the background, which cuts at the necks; ``"mask"`` or ``"centre"``, the values of that map
     unseeded : a connected region of the mask without a centre becomes no particle (``"drop"``) or
         one (``"keep"``), placed by the mask
+    cut : what becomes of particles that the edge of the image cuts: ``"keep"``, all are particles;
+        ``"centre"``, those whose centre lies in the image, see
+        :func:`~segmill.inference.counting.centred_in_view`
     max_hole : holes of the mask up to this area are filled
     min_size : particles of a smaller area are dropped
     um_per_px : side of a pixel in micrometres, for areas and radii in these; None leaves them out
@@ -49,6 +53,7 @@ class ParticleOptions:
     refinement: str = option("gaussian", choices=REFINEMENTS)
     parting: str = option("distance", choices=PARTINGS)
     unseeded: str = option("drop", choices=("drop", "keep"))
+    cut: str = option("keep", choices=("keep", "centre"))
     max_hole: int = option(0, low=0)
     min_size: int = option(5, low=0)
     um_per_px: float | None = option(None, low=1e-9)
@@ -115,6 +120,8 @@ def find_particles(
     if options.unseeded == "keep":
         seeds = _with_unseeded(seeds, foreground)
     grown = flood(_landscape(mask, centre, foreground, options.parting), seeds, foreground)
+    if options.cut == "centre":
+        grown = np.where(centred_in_view(grown)[grown], grown, 0)
     instances = numbered(grown, options.min_size)
     return Particles(instances, _table(instances, mask, heights, peaks, options))
 
