@@ -30,11 +30,11 @@ from segmill.report.style import (
 
 # In the order in which they are drawn, as far as there is room.
 POINT_LABELS = {
-    "middle": "middle of the loop",
+    "middle": "loop's middle",
     "inside": "inside the medium",
     "centroid": "centroid",
     "extreme": "extreme point",
-    "box": "middle of the box",
+    "box": "box's middle",
 }
 POINT_COLOURS = {
     "middle": VERMILION,
@@ -43,7 +43,6 @@ POINT_COLOURS = {
     "extreme": GREEN,
     "box": ORANGE,
 }
-COLUMNS = 12
 PART_COLOURS = {"loop": GREEN, "stem": BLUE, "pin": VERMILION}
 CURVE = np.linspace(0, 360, 721)
 TICKS = np.arange(0, 361, 90)
@@ -76,21 +75,20 @@ def alignment_plots(found: Alignment, output: str | Path, title: str = "") -> di
 
 def _draw(found: Alignment, table: pd.DataFrame, title: str) -> Figure:
     figure = new_figure(TWO_COLUMNS_MM, 132)
-    grid = figure.add_gridspec(3, COLUMNS, height_ratios=(2.2, 1.3, 3.2))
     points = _shown(found)
-    wide, third = COLUMNS // len(points), COLUMNS // 3
+    above, below = figure.add_gridspec(2, 1, height_ratios=(3.5, 3.2))
+    tracks = above.subgridspec(2, len(points), height_ratios=(2.2, 1.3))
     panels = []
     for k, point in enumerate(points):
-        upper = figure.add_subplot(grid[0, wide * k : wide * (k + 1)])
-        lower = figure.add_subplot(grid[1, wide * k : wide * (k + 1)], sharex=upper)
+        upper = figure.add_subplot(tracks[0, k])
+        lower = figure.add_subplot(tracks[1, k], sharex=upper)
         _draw_positions(upper, found, table, point)
         _draw_residuals(lower, found, table, point)
         if k == 0:
             lower.set_ylabel(f"Residual ({_unit(found)})")
         panels.append(upper)
-    area = figure.add_subplot(grid[2, :third])
+    area, *images = (figure.add_subplot(part) for part in below.subgridspec(1, 3))
     _draw_area(area, found, table)
-    images = [figure.add_subplot(grid[2, third * k : third * (k + 1)]) for k in (1, 2)]
     _draw_sum(figure, images[0], found)
     _draw_variance(figure, images[1], found)
     panels += [area, *images]

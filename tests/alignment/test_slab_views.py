@@ -118,3 +118,23 @@ def test_neighbours_that_resemble_each_other_count_as_fewer():
     assert effective_count(t, np.sin(2 * t)) < 8
     missing = np.where(np.arange(40) < 20, np.nan, rng.normal(0, 1, 40))
     assert effective_count(t, missing) <= 20
+
+
+def test_a_pull_common_to_all_views_is_part_of_the_thickness_uncertainty():
+    omega, first, second, middle, truth = scene(generator(9, "views"), noise=0.1)
+    plain = fit_slab_views(omega, first, second, middle, truth["beta"])
+    pulled = fit_slab_views(omega, first, second, middle, truth["beta"], pull=0.05)
+    expected = math.hypot(plain.uncertainty["thickness"], 0.05 * plain.thickness)
+    assert pulled.uncertainty["thickness"] == pytest.approx(expected)
+    assert pulled.thickness == plain.thickness
+
+
+def test_a_fit_in_another_unit():
+    omega, first, second, middle, truth = scene(generator(10, "views"), noise=0.1)
+    px = fit_slab_views(omega, first, second, middle, truth["beta"])
+    um = px.scaled(2.5)
+    np.testing.assert_allclose(um.predict(omega), 2.5 * px.predict(omega))
+    assert um.interval("front") == pytest.approx(tuple(2.5 * v for v in px.interval("front")))
+    assert um.interval("beta") == px.interval("beta")
+    assert um.covariance[3, 6] == pytest.approx(2.5 * px.covariance[3, 6])
+    assert (um.rms, um.n) == (2.5 * px.rms, px.n)

@@ -44,6 +44,7 @@ def test_the_rotating_frames_are_segmented_and_fitted(real):
     assert models.circle["centroid"].rms < 4
     assert models.circle["extreme"].rms < 2
     assert models.slab["centroid"].rms < models.circle["centroid"].rms / 2
+    assert "slab inside" in models.refused
     assert models.projection["area"].rms < 0.03 * models.projection["area"].c
     assert models.omega_least == pytest.approx(123.5, abs=2)
     assert found.centre.axis_position == pytest.approx(611, abs=3)  # the beam, px

@@ -4,6 +4,7 @@ import pytest
 
 from segmill.classical import align
 from segmill.report.alignment_plots import alignment_plots
+from tests.classical.drops import drop_sweep
 from tests.classical.sweeps import sweep
 
 
@@ -16,10 +17,25 @@ def test_the_figure_and_the_data_behind_it(tmp_path):
     assert text.count("<image") >= 2
     data = pd.read_csv(paths["csv"])
     assert len(data) == 40
+    assert "Loop's middle (centred)" in text
+    assert "Inside the medium" not in text
     fit = found.models.circle["box"]
     np.testing.assert_allclose(data["circle_box"], fit.predict(np.radians(omega)))
     again = alignment_plots(found, tmp_path / "again.svg", "Plate")
     assert again["svg"].read_bytes() == paths["svg"].read_bytes()
+
+
+def test_what_is_seen_inside_and_the_point_that_was_centred_are_drawn(tmp_path):
+    found = align(*drop_sweep(), point="box")
+    paths = alignment_plots(found, tmp_path / "drop.svg")
+    text = paths["svg"].read_text()
+    for title in ("Box's middle (centred)", "Loop's middle", "Inside the medium"):
+        assert title in text, title
+    assert "Extreme point" not in text
+    data = pd.read_csv(paths["csv"])
+    slab = found.models.slab["inside"]
+    np.testing.assert_allclose(data["slab_inside"], slab.predict(np.radians(found.omega)))
+    assert data["inside_across"].notna().sum() == np.isfinite(slab.residuals).sum()
 
 
 def test_a_failed_alignment_is_not_drawn(tmp_path):
