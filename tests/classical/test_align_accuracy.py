@@ -1,8 +1,10 @@
-"""The centre found in rendered sweeps against the loop as it was built.
+"""The centre and the slab found in rendered sweeps against the scene as it was built.
 
-More and larger sweeps: ``benchmarks/alignment_accuracy.py``, figures in docs/results.md.
+More and larger sweeps: ``benchmarks/alignment_accuracy.py`` and ``slab_accuracy.py``, figures in
+docs/results.md.
 """
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -23,20 +25,61 @@ SMALL = {
 }
 
 
+DROPS = {
+    "blank": 0,
+    "no_loop": 0,
+    "capillary": 0,
+    "empty_loop": 0,
+    "ice": 0,
+    "frames": 36,
+    "height": 256,
+    "width": 320,
+    "zooms": (4,),
+    "loop_size": (0.25, 0.4),
+    "crystal_size": (0.04, 0.12),
+    "offset_limit": 0.08,
+}
+
+
 @pytest.fixture
-def deviation(monkeypatch):
-    """What the benchmark measures of one sweep; the folder benchmarks is no package."""
+def benchmark(monkeypatch):
+    """Imports a benchmark by its name; the folder benchmarks is no package."""
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-    yield __import__("alignment_accuracy").deviation
-    del sys.modules["alignment_accuracy"]
+    names = []
+
+    def imported(name):
+        names.append(name)
+        return importlib.import_module(name)
+
+    yield imported
+    for name in names:
+        del sys.modules[name]
 
 
-def test_the_middle_of_the_loop_is_found_within_2_um_in_most_sweeps(deviation):
+def test_the_middle_of_the_loop_is_found_within_2_um_in_most_sweeps(benchmark):
+    deviation = benchmark("alignment_accuracy").deviation
     results = [deviation(31, index, **SMALL) for index in range(SWEEPS)]
     refused = [result for result in results if isinstance(result, str)]
     distances = [np.linalg.norm(r[0]) for r in results if not isinstance(r, str)]
     assert len(refused) <= 2, refused
     assert np.median(distances) < 2, distances
+
+
+def test_the_slab_of_a_crystal_in_a_drop_is_found_and_none_without_a_drop(benchmark):
+    measured = benchmark("slab_accuracy").slab_deviation
+    rows = [measured(31, index, no_medium=0, **DROPS) for index in range(4)]
+    stated = [row for row in rows if row["stated"]]
+    assert all(row["medium"] for row in rows)
+    assert len(stated) >= 3
+    for row in stated:
+        for name in ("thickness", "beta", "n", "front", "back"):
+            assert row[f"{name}_inside"], (name, row)
+        assert row["thickness_sigma"] < 0.1 * row["true_thickness"]
+        assert row["beta_sigma"] < 6
+    for index in (0, 2):
+        row = measured(31, index, no_medium=1, **DROPS)
+        assert not row["medium"]
+        assert "nothing is displaced against the outline" in row["reason"]
 
 
 def turned_body(omega, centre, harmonics=()):
