@@ -94,8 +94,11 @@ def _print_summary(table: pd.DataFrame) -> None:
         )
     every = stated[[f"{name}_inside" for name in PARAMETERS]].all(axis=1)
     print(f"all five: {every.mean():.0%}")
-    for name in ("front", "back"):
-        print(f"{name} of the crystal's centre: {stated[f'{name}_centre_inside'].mean():.0%}")
+    names = [*PARAMETERS[:3], "front_centre", "back_centre"]
+    for name in names[3:]:
+        print(f"{name}: {stated[f'{name}_inside'].mean():.0%} in the 95 % interval")
+    every = stated[[f"{name}_inside" for name in names]].all(axis=1)
+    print(f"all five, depths of the crystal's centre: {every.mean():.0%}")
     relative = stated["thickness"].abs() / stated["true_thickness"]
     print(f"thickness: relative error median {relative.median():.1%}")
     for name in ("point", "middle"):

@@ -45,6 +45,7 @@ def fit_slab_views(
     weights: np.ndarray | None = None,
     shared: float = 0.0,
     pull: float = 0.0,
+    extent: float = 0.0,
 ) -> SlabFit:
     """Slab around a point seen in M pairs of opposite views.
 
@@ -62,6 +63,8 @@ def fit_slab_views(
     shared : size of the errors that neighbouring views share, in the unit of the positions
     pull : standard uncertainty of the thickness, as a share of it, beside the scatter: where all
         displacements are seen too small or too large alike
+    extent : standard uncertainty of the point's place, beside the scatter: where it stands for a
+        body whose centre is meant
 
     Returns
     -------
@@ -82,7 +85,8 @@ def fit_slab_views(
     covariance = found.covariance.copy()
     covariance[0, 0] += (pull * found.thickness) ** 2
     found = replace(found, covariance=covariance)
-    place, covariance, residuals = _place(omega, first - second, weights, found, middle, shared)
+    place, covariance, residuals = _place(omega, first - second, weights, found, middle)
+    covariance += (shared**2 + extent**2) * np.eye(2)
     return _result(found, middle, place, covariance, residuals, shared)
 
 
@@ -105,7 +109,7 @@ def check_sums(omega: np.ndarray, found: SumFit, normal: float) -> None:
         raise FitError("slab: no direction within 26 degrees of the outline's explains the views")
 
 
-def _place(omega, differences, weights, found: SumFit, middle: CircleFit, shared):
+def _place(omega, differences, weights, found: SumFit, middle: CircleFit):
     """A and h (2,) of the point, their covariance, and residuals (M,) of half the differences."""
     turned = omega - found.beta
     front = np.where(np.cos(turned) > 0, 1.0, -1.0)
@@ -120,7 +124,7 @@ def _place(omega, differences, weights, found: SumFit, middle: CircleFit, shared
     kept = np.where(fit.inliers, fit.residuals, np.nan)
     # What a body shows of itself changes slowly with the view.
     alike = np.count_nonzero(fit.inliers) / effective_count(t, kept)
-    return fit.values, alike * fit.covariance + shared**2 * np.eye(2), fit.residuals
+    return fit.values, alike * fit.covariance, fit.residuals
 
 
 def _height(found: SumFit, middle: CircleFit) -> tuple[float, float]:

@@ -113,7 +113,8 @@ def fit_inside(
     """
     if middle is None:
         raise FitError("slab: the circle of the outline's middle is not known")
-    first, second, shared = (part * scale for part in (inside.first, inside.second, inside.shared))
+    lengths = (inside.first, inside.second, inside.shared, inside.extent)
+    first, second, shared, extent = (part * scale for part in lengths)
     fit = fit_slab_views(
         inside.omega,
         first,
@@ -124,6 +125,7 @@ def fit_inside(
         inside.weights,
         shared,
         inside.pull,
+        extent,
     )
     residuals = across - fit.predict(omega)
     return replace(fit, residuals=residuals, inliers=np.isfinite(residuals))

@@ -39,6 +39,8 @@ LEAST_CONTRAST = 0.05
 # Of the agreeing detail, the share of its largest value that is background.
 BACKGROUND = 0.25
 POINT_ROWS = 12
+# Its centroid is that of a crystal to so much of its standard deviation.
+CENTRED = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Inside:
     normal : rough direction of the faces' normal, radians
     shared : size of the errors that views share
     pull : standard uncertainty of the displacements as a share of them
+    extent : standard uncertainty of the place, as what is followed is no point
     across : (N,) positions in the frames, NaN where it is not seen
     along : position along the axis, from where the sample enters
     """
@@ -64,6 +67,7 @@ class Inside:
     normal: float
     shared: float
     pull: float
+    extent: float
     across: np.ndarray
     along: float
 
@@ -212,10 +216,10 @@ def _placed(
     """Positions of the agreeing detail in both views of every pair that the fit rests on."""
     kept = np.flatnonzero(fit.inliers)
     rows = slice(max(0, row - POINT_ROWS), row + POINT_ROWS + 1)
-    first, along = np.empty(kept.size), np.empty(kept.size)
+    first, along, spread = (np.empty(kept.size) for _ in range(3))
     total = sums[kept] + axis_sum[kept]
     for i, m in enumerate(kept):
-        first[i], along[i] = _centroid(
+        first[i], along[i], spread[i] = _centroid(
             inside.detail[pairs.one[m], rows], inside.detail[pairs.two[m], rows], total[i]
         )
     second = inside.across_px(total - first)
@@ -234,25 +238,27 @@ def _placed(
         normal=normal,
         shared=SHARED_SIGMA * inside.step,
         pull=PULL,
+        extent=CENTRED * inside.step * float(np.average(spread, weights=weights[kept])),
         across=across,
         along=float(inside.along_px(rows.start + np.average(along, weights=weights[kept]))),
     )
 
 
-def _centroid(one: np.ndarray, two: np.ndarray, total: float) -> tuple[float, float]:
-    """Centroid across and along (row) of what agrees in a view with its mirrored opposite."""
+def _centroid(one: np.ndarray, two: np.ndarray, total: float) -> tuple[float, float, float]:
+    """What agrees in a view with its mirrored opposite: its centroid across and along (row), and
+    its standard deviation across.
+    """
     width = one.shape[1]
-    place = total - np.arange(width)
+    columns = np.arange(width)
+    place = total - columns
     left = np.clip(np.floor(place).astype(int), 0, width - 2)
     share = (place - left).astype(np.float32)
     inside = (place >= 0) & (place <= width - 1)
     mirrored = np.where(inside, (1 - share) * two[:, left] + share * two[:, left + 1], 0)
     common = np.maximum(one * mirrored, 0)
     common = np.maximum(common - BACKGROUND * common.max(), 0)
-    mass = common.sum()
-    if mass == 0:
-        return float(np.nan), float(np.nan)
-    return (
-        float(common.sum(axis=0) @ np.arange(width) / mass),
-        float(common.sum(axis=1) @ np.arange(len(common)) / mass),
-    )
+    # Views that agree have detail in common.
+    across, along = common.sum(axis=0) / common.sum(), common.sum(axis=1) / common.sum()
+    centre = float(across @ columns)
+    spread = float(np.sqrt(across @ (columns - centre) ** 2))
+    return centre, float(along @ np.arange(along.size)), spread

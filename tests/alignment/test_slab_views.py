@@ -129,6 +129,17 @@ def test_a_pull_common_to_all_views_is_part_of_the_thickness_uncertainty():
     assert pulled.thickness == plain.thickness
 
 
+def test_the_extent_of_what_is_followed_makes_its_place_unsure_and_nothing_else():
+    omega, first, second, middle, truth = scene(generator(11, "views"), noise=0.1)
+    point = fit_slab_views(omega, first, second, middle, truth["beta"])
+    body = fit_slab_views(omega, first, second, middle, truth["beta"], extent=3.0)
+    for name in ("front", "back"):
+        expected = math.hypot(point.uncertainty[name], 3.0)
+        assert body.uncertainty[name] == pytest.approx(expected)
+    assert body.uncertainty["r"] == pytest.approx(math.hypot(point.uncertainty["r"], 3.0))
+    assert body.uncertainty["thickness"] == point.uncertainty["thickness"]
+
+
 def test_a_fit_in_another_unit():
     omega, first, second, middle, truth = scene(generator(10, "views"), noise=0.1)
     px = fit_slab_views(omega, first, second, middle, truth["beta"])
