@@ -102,8 +102,8 @@ def check_sums(omega: np.ndarray, found: SumFit, normal: float) -> None:
     sigma = math.sqrt(found.covariance[0, 0])
     if found.thickness < LEAST_SIGMAS * sigma:
         raise FitError(
-            f"slab: no medium: the thickness {found.thickness:.2f} is not above its uncertainty "
-            f"{sigma:.2f} by {LEAST_SIGMAS:g} times"
+            f"slab: no medium: the thickness is {found.thickness / sigma:.1f} times its "
+            f"uncertainty, expected at least {LEAST_SIGMAS:g}"
         )
     if abs(found.node[0] - normal) > 0.95 * NORMAL_RANGE:
         raise FitError("slab: no direction within 26 degrees of the outline's explains the views")
