@@ -22,7 +22,7 @@ from segmill.synthetic.suspensions.optics import dimming, light, share_inside
 from segmill.synthetic.suspensions.options import pairs
 from segmill.synthetic.suspensions.packing import Box, relax
 from segmill.synthetic.suspensions.scene import draw_scene
-from segmill.synthetic.suspensions.truth import annotated_radii, discs
+from segmill.synthetic.suspensions.truth import EYE, annotated_radii, discs
 
 SMALL = {"height": 96, "width": 128}
 # The spheres alone: no noise, no uneven light, nothing in front.
@@ -125,22 +125,25 @@ def test_dimming_is_the_integral_of_the_sheet_over_the_spheres():
     blur=st.floats(0.6, 4),
     depth=st.floats(0.2, 0.8),
     own=st.floats(0, 1),
+    edge=st.floats(0.3, 0.7),
 )
 def test_annotated_discs_end_where_the_blurred_dimming_falls_to_their_level(
-    radius, height, sheet, blur, depth, own
+    radius, height, sheet, blur, depth, own, edge
 ):
     height, sheet = height * radius, sheet * radius
-    found = annotated_radii(*np.array([[radius], [height], [sheet]]), blur, depth, own)[0]
+    sphere = np.array([[radius], [height], [sheet]])
+    found = annotated_radii(*sphere, blur, depth, own, edge)[0]
     # Brute force: four samples a pixel, blurred in two dimensions.
     line = np.arange(-120, 121) / 4
     square = radius**2 - line[:, None] ** 2 - line[None] ** 2
     half = np.sqrt(np.maximum(square, 0))
     dim = np.where(square > 0, ndtr((half - height) / sheet) - ndtr((-half - height) / sheet), 0)
     profile = ndimage.gaussian_filter(dim, 4 * blur, truncate=6)[120, 120:]
-    level = (own * profile[0] + 1 - own) / 2
-    if profile[0] < max(depth, level) - 0.02:
+    level = edge * (own * profile[0] + 1 - own)
+    seen = ndimage.gaussian_filter(dim, 4 * np.hypot(blur, EYE), truncate=6)[120, 120]
+    if profile[0] < level - 0.02 or seen < depth - 0.02:
         assert found == 0
-    elif profile[0] > max(depth, level) + 0.02:
+    elif profile[0] > level + 0.02 and seen > depth + 0.02:
         expected = np.interp(-level, -profile, np.arange(121) / 4)
         assert found == pytest.approx(expected, abs=0.35)
 
@@ -166,12 +169,24 @@ def test_discs_are_pixels_whose_centres_lie_inside():
 def test_instances_are_where_a_clean_image_is_half_dark():
     options = {**CLEAN, "height": 200, "width": 200, "radius": [10, 10], "blur": [1.5, 1.5]}
     options |= {"volume_fraction": [0.15, 0.15], "sheet": [0.2, 0.2], "gap": 8.0}
+    options |= {"annotated_edge": [0.5, 0.5], "annotated_own": [0.5, 0.5]}
     sample = particles(4, **options)
     dark = sample.image[..., 0] < 100
     assert sample.notes["particles"] > 15
     assert (dark == (sample.instances > 0)).mean() > 0.99
     ids = np.unique(sample.instances)
     assert ids.tolist() == list(range(sample.notes["particles"] + 1))
+
+
+@pytest.mark.parametrize(("blur", "kind"), [(1.0, 0), (1.5, 0), (3.5, 1), (4.0, 1)])
+def test_annotators_have_a_habit_for_sharp_images_and_one_for_blurred_ones(blur, kind):
+    options = {**SMALL, "blur": [blur, blur], "radius": [10, 10]}
+    habits = {"annotated_edge": [0.7, 0.4], "annotated_own": [0.5, 1.0]}
+    alone = {name: [pair[kind]] * 2 for name, pair in habits.items()}
+    other = {name: [pair[1 - kind]] * 2 for name, pair in habits.items()}
+    both, one, wrong = (particles(2, **options, **h).instances for h in (habits, alone, other))
+    np.testing.assert_array_equal(both, one)
+    assert (both != wrong).any()
 
 
 def test_particles_without_gap_touch_but_keep_their_centres_apart():

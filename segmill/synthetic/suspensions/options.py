@@ -47,21 +47,24 @@ class SuspensionOptions:
     gain : pair; grey levels per photoelectron
     read_noise : pair; standard deviation in grey levels
     dead_pixels : pair; pixels without signal in a million
-    annotated_depth : particles that dim the image, in focus and alone, by less than this share of
-        the dimming deep inside a particle are not annotated
-    annotated_own : the annotated disc of a particle ends where its dimming falls to half of what
-        it is at its own middle (1), or at that of a particle in focus (0), or between
+    annotated_depth : particles that dim the image, alone and as an eye sees it, by less than this
+        share of the dimming deep inside a particle are not annotated
+    annotated_edge : [in images blurred by 1.5 px or less, by 3.5 px or more], between them between;
+        the annotated disc of a particle ends where its dimming has fallen to this share. As in the
+        two annotated images of the BlobNet authors, one of either kind
+    annotated_own : for the same two; the share is one of the dimming in the particle's own middle
+        (1), or in that of a particle in focus (0), or between
     annotated_radius : particles whose annotated disc is smaller are not annotated either
     """
 
     height: int = option(512, 32, 8192)
     width: int = option(512, 32, 8192)
     radius: tuple[float, ...] = option((7.5, 14.0), 2, 200)
-    radius_spread: tuple[float, ...] = option((0.03, 0.12), 0, 0.3)
+    radius_spread: tuple[float, ...] = option((0.05, 0.15), 0, 0.3)
     volume_fraction: tuple[float, ...] = option((0.15, 0.48), 0, 0.55)
     gap: float = option(0.0, 0, 100)
     clumping: tuple[float, ...] = option((0.0, 0.4), 0, 2)
-    sheet: tuple[float, ...] = option((0.2, 0.5), 0.01, 3)
+    sheet: tuple[float, ...] = option((0.25, 0.55), 0.01, 3)
     sheet_growth: tuple[float, ...] = option((0.0, 0.7), 0, 5)
     light_from: tuple[str, ...] = option(("top", "bottom"), choices=SIDES)
     upstream: tuple[float, ...] = option((0.0, 300.0), 0, 5000)
@@ -74,16 +77,17 @@ class SuspensionOptions:
     waviness: float = option(4.0, 0, 100)
     background: tuple[float, ...] = option((35.0, 120.0), 1, 255)
     haze: tuple[float, ...] = option((0.35, 0.55), 0, 1)
-    tint: tuple[float, ...] = option((0.0, 0.15), 0, 1)
+    tint: tuple[float, ...] = option((0.0, 0.2), 0, 1)
     unevenness: tuple[float, ...] = option((0.1, 0.4), 0, 1)
-    out_of_focus: tuple[float, ...] = option((0.02, 0.12), 0, 1)
+    out_of_focus: tuple[float, ...] = option((0.02, 0.25), 0, 1)
     specks: tuple[float, ...] = option((0.0, 80.0), 0, 10000)
-    blur: tuple[float, ...] = option((1.2, 3.0), 0.3, 20)
+    blur: tuple[float, ...] = option((1.2, 3.6), 0.3, 20)
     gain: tuple[float, ...] = option((0.08, 0.25), 0.001, 20)
     read_noise: tuple[float, ...] = option((2.5, 5.0), 0, 50)
     dead_pixels: tuple[float, ...] = option((0.0, 40.0), 0, 10000)
-    annotated_depth: float = option(0.5, 0.05, 0.95)
-    annotated_own: float = option(0.5, 0, 1)
+    annotated_depth: float = option(0.45, 0.05, 0.95)
+    annotated_edge: tuple[float, float] = option((0.62, 0.55), 0.05, 0.95)
+    annotated_own: tuple[float, float] = option((0.65, 0.85), 0, 1)
     annotated_radius: float = option(1.5, 0, 100)
 
     def conflicts(self) -> list[str]:
@@ -92,6 +96,11 @@ class SuspensionOptions:
             f"{name}: expected [least, largest], found {list(value)}"
             for name in pairs()
             if len(value := getattr(self, name)) != 2 or value[0] > value[1]
+        ]
+        offences += [
+            f"{name}: expected [in sharp images, in blurred ones], found {list(value)}"
+            for name in ("annotated_edge", "annotated_own")
+            if len(value := getattr(self, name)) != 2
         ]
         if not self.light_from:
             offences.append("light_from: expected at least one side, found none")

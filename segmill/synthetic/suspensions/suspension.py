@@ -17,6 +17,8 @@ from segmill.synthetic.suspensions.truth import annotated_radii, discs
 # Quarter turns from the frame of the light to that of the image.
 TURNS = {"top": 0, "left": 1, "bottom": 2, "right": 3}
 CENTRE_SIGMA = 2.0
+# Blur in pixels of the two kinds of images that the options say the habits of annotators of.
+HABITS_AT = (1.5, 3.5)
 
 
 def suspension_options(**options) -> SuspensionOptions:
@@ -87,13 +89,15 @@ def render_particles(seed: int, index: int, options: SuspensionOptions, sigma: f
 
 def _instances(scene: Scene, options: SuspensionOptions) -> np.ndarray:
     """The labels of the particles that an annotator marks, in the frame of the light."""
+    blur = scene.values["blur"]
     radii = annotated_radii(
         scene.radii,
         scene.centres[:, 2],
         scene.sheets,
-        scene.values["blur"],
+        blur,
         options.annotated_depth,
-        options.annotated_own,
+        own=float(np.interp(blur, HABITS_AT, options.annotated_own)),
+        edge=float(np.interp(blur, HABITS_AT, options.annotated_edge)),
     )
     radii = np.where(radii < options.annotated_radius, 0, radii)
     return relabel(discs(scene.centres[:, :2], radii, scene.shape))

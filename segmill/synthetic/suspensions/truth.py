@@ -8,6 +8,9 @@ from scipy import special
 
 from segmill.synthetic.suspensions.optics import share_inside, span
 
+# Standard deviation in pixels of the blur by which an eye that looks for spots evens out the noise.
+EYE = 2.0
+
 
 def annotated_radii(
     radii: np.ndarray,
@@ -16,13 +19,15 @@ def annotated_radii(
     blur: float,
     depth: float,
     own: float,
+    edge: float = 0.5,
 ) -> np.ndarray:
     """Radius of the disc that an annotator draws around what a sphere, alone, dims.
 
-    The disc of a sphere in focus ends where the dimming is half of that deep inside. Out of focus
-    an eye that looks at this sphere alone sees its edge at half of its own dimming, one that
-    compares it with others at the same grey level as theirs, farther inside: `own` says how much it
-    does of the first. A sphere that is too faint is not drawn at all.
+    The disc of a sphere in focus ends where the dimming has fallen to the share `edge` of that deep
+    inside. Out of focus an eye that looks at this sphere alone sees its edge at that share of its
+    own dimming, one that compares it with others at the same grey level as theirs, farther inside:
+    `own` says how much it does of the first. A sphere that is too faint is not drawn at all, as an
+    eye sees it that averages the noise over `EYE` pixels.
 
     The dimming of a sphere has no closed form once it is blurred; it is blurred along its radius,
     where a Gaussian blur of a round image is an integral with the Bessel function I0.
@@ -32,9 +37,11 @@ def annotated_radii(
     radii, heights, sheets : (n,) radius, height over the sheet of light and the sheet's standard
         deviation there, pixels
     blur : standard deviation of the point spread function, above 0
-    depth : least dimming at the middle, over the dimming deep inside a sphere
-    own : 1, the edge is where a sphere's own dimming has fallen to half; 0, where that of a sphere
-        in focus has; between them, between
+    depth : least dimming at the middle as the eye sees it, over the dimming deep inside a sphere
+    own : 1, a disc ends at the share `edge` of a sphere's own dimming; 0, of that of a sphere in
+        focus; between them, between
+    edge : share of the dimming at which a disc ends; one half is the steepest place of a sharp edge
+        that was blurred, more is farther inside
 
     Returns
     -------
@@ -48,17 +55,20 @@ def annotated_radii(
     if not len(radii):
         return np.zeros(0)
     step = min(0.5, 0.4 * blur)
-    reach = radii.max() + 4 * blur
+    wide = math.hypot(blur, EYE)
+    reach = radii.max() + 4 * wide
     places = (np.arange(math.ceil(reach / step)) + 0.5) * step
-    profiles = _profiles(places, radii, heights, sheets) @ _radial_blur(places, blur, step)
+    sharp = _profiles(places, radii, heights, sheets)
+    profiles = sharp @ _radial_blur(places, blur, step)
+    seen = sharp @ _radial_blur(places, wide, step)[:, 0]
     # The profile falls from the middle outwards: the first place below the level ends the disc.
-    level = 0.5 * (own * profiles[:, 0] + 1 - own)
+    level = edge * (own * profiles[:, 0] + 1 - own)
     below = profiles < level[:, None]
     first = np.where(below.any(1), below.argmax(1), len(places) - 1)
     n = np.arange(len(radii))
     inner, outer = profiles[n, first - 1], profiles[n, first]
     found = places[first] - step * (level - outer) / np.maximum(inner - outer, 1e-12)
-    return np.where((profiles[:, 0] < depth) | (first == 0), 0.0, found)
+    return np.where((seen < depth) | (first == 0), 0.0, found)
 
 
 def _radial_blur(places: np.ndarray, sigma: float, step: float) -> np.ndarray:
