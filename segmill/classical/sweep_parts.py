@@ -14,8 +14,10 @@ from segmill.classical.sweep_segmentation import Outlines
 # Widths below and above which all but a few frames lie.
 NARROW, WIDE = 0.05, 0.95
 LEAST_VALLEY = 0.15
-# A pin is round: its width hardly changes with omega; and much wider than the stem.
+# A pin is round: its width hardly changes with omega; and much wider than the stem. Of less than so
+# much of its width only the end is in view, an inclined one, whose width does change.
 ROUND = 0.7
+STUB = 0.5
 LEAST_PIN = 2.0
 # Wider than so much of the loop there is no stem; a loop is wider than the stem by so much.
 WIDEST_STEM, NARROWEST_LOOP = 0.4, 1.15
@@ -101,9 +103,10 @@ def _pin(inner: np.ndarray, narrow: np.ndarray) -> tuple[int, int]:
     wide = np.flatnonzero(inner[:neck] >= half)
     pin_end = int(wide[-1]) + 1
     touches = inner[0] >= half
+    is_stub = pin_end < STUB * before[neck]
     is_round = np.median(narrow[:pin_end]) >= ROUND * np.median(inner[:pin_end])
     is_wide = before[neck] >= LEAST_PIN * inner[neck]
-    return (pin_end, neck) if touches and is_round and is_wide else (0, 0)
+    return (pin_end, neck) if touches and (is_stub or is_round) and is_wide else (0, 0)
 
 
 def _median_filtered(width: np.ndarray) -> np.ndarray:
