@@ -145,6 +145,7 @@ def _centre(tracks, omega, scale: float, options: AlignmentOptions, models: Mode
         if slab is None:
             raise FitError(models.refused[f"slab {INSIDE}"])
     chosen = slab is not None and options.centre_model == "slab"
+    _check_residuals(tracks, options, models)
     centre = centre_3d(
         omega,
         _track(tracks, f"{prefix}_across") / scale,
@@ -156,6 +157,19 @@ def _centre(tracks, omega, scale: float, options: AlignmentOptions, models: Mode
         robust=_robust(options, options.point),
     )
     return centre.in_slab(slab.scaled(1 / scale)) if chosen else centre
+
+
+def _check_residuals(tracks, options: AlignmentOptions, models: Models) -> None:
+    """Raise FitError where the frames contradict each other about the chosen point."""
+    circle = models.circle.get(options.point)
+    if circle is None:
+        raise FitError(models.refused[f"circle {options.point}"])
+    share = circle.rms / np.nanmean(_track(tracks, "loop_width"))
+    if share > options.max_residual:
+        raise FitError(
+            f"the {options.point} misses its circle by {share:.1%} of the loop's mean width, "
+            f"expected at most {options.max_residual:.1%}: the loop is not seen alike in all frames"
+        )
 
 
 def _robust(options: AlignmentOptions, point: str) -> bool:

@@ -30,6 +30,9 @@ class AlignmentOptions:
         it are left out
     max_left_out : largest share of rotating frames that may be left out for their light or because
         the sample is cut by an edge
+    max_residual : largest root mean square distance of the centred point's positions from their
+        circle, share of the loop's mean width; beyond it the frames show different outlines, as of
+        a loop that is seen in some of them only, and no centre is given
     min_step : frames whose omega differs by less, in degrees, from both neighbours do not rotate
     smallest : least area of the sample, share of the image
     closing : radius of the disc that closes gaps in the outline, px
@@ -56,6 +59,7 @@ class AlignmentOptions:
     min_range: float = option(90.0, 30, 360)
     lamp_tolerance: float = option(0.1, 0.001, 1)
     max_left_out: float = option(0.2, 0, 1)
+    max_residual: float = option(0.04, 0, 100)
     min_step: float = option(0.05, 0, 360)
     smallest: float = option(0.0005, 0, 1)
     closing: int = option(2, 0, 100)
