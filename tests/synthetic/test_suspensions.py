@@ -18,7 +18,7 @@ from segmill.random import generator
 from segmill.store import write_store
 from segmill.synthetic import SuspensionOptions, SyntheticProducer, particles
 from segmill.synthetic.suspensions import suspension_options
-from segmill.synthetic.suspensions.optics import dimming, light, share_inside
+from segmill.synthetic.suspensions.optics import dimming, light, shadows, share_inside
 from segmill.synthetic.suspensions.options import pairs
 from segmill.synthetic.suspensions.packing import Box, relax
 from segmill.synthetic.suspensions.scene import draw_scene
@@ -28,8 +28,9 @@ SMALL = {"height": 96, "width": 128}
 # The spheres alone: no noise, no uneven light, nothing in front.
 CLEAN = {
     "gain": [0.001, 0.001], "read_noise": [0, 0], "stripes": [0, 0], "attenuation": [0, 0],
-    "unevenness": [0, 0], "out_of_focus": [0, 0], "specks": [0, 0], "dead_pixels": [0, 0],
-    "tint": [0, 0], "fronts": 0, "walls": 0, "background": [200, 200], "haze": [0, 0],
+    "unevenness": [0, 0], "out_of_focus": [0, 0], "shadow": [0, 0], "specks": [0, 0],
+    "dead_pixels": [0, 0], "tint": [0, 0], "fronts": 0, "walls": 0, "background": [200, 200],
+    "haze": [0, 0],
 }  # fmt: skip
 
 
@@ -148,6 +149,40 @@ def test_annotated_discs_end_where_the_blurred_dimming_falls_to_their_level(
         assert found == pytest.approx(expected, abs=0.35)
 
 
+def test_shadows_are_the_paths_of_light_inside_the_spheres_next_to_the_sheet():
+    rng = np.random.default_rng(8)
+    shape, nearest = (30, 40), 9.0
+    centres = np.column_stack(
+        [rng.uniform(-3, 33, 25), rng.uniform(-3, 43, 25), rng.uniform(-14, 14, 25)]
+    )
+    radii = rng.uniform(3, 8, 25)
+    # Brute force: the share of points over each pixel that lie inside a sphere, before the sheet.
+    rows, columns, heights = np.ogrid[:30, :40, 0.005:20:0.01]
+    expected = np.zeros(shape)
+    for (row, column, height), radius in zip(centres, radii, strict=True):
+        if height < nearest:
+            square = (rows - row) ** 2 + (columns - column) ** 2 + (heights - height) ** 2
+            expected += (square < radius**2).sum(2) * 0.01 / (2 * radius)
+    found = shadows(centres, radii, nearest, shape)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    assert found.max() > 0.5
+
+
+def test_a_sphere_before_the_sheet_darkens_its_own_cut_and_what_surrounds_it():
+    options = {
+        **CLEAN,
+        **SMALL,
+        "radius": [12, 12],
+        "sheet": [0.05, 0.05],
+        "volume_fraction": [0.1, 0.1],
+    }
+    bare = particles(3, **options).image.astype(int)
+    shaded = particles(3, **(options | {"shadow": [0.5, 0.5]})).image.astype(int)
+    # The camera's noise is at most a few grey levels.
+    assert (shaded <= bare + 4).all()
+    assert ((bare - shaded) > 20).mean() > 0.02
+
+
 def test_no_spheres_have_no_annotated_radii():
     assert annotated_radii(*np.zeros((3, 0)), 1.0, 0.5, 0.5).shape == (0,)
 
@@ -235,7 +270,8 @@ def test_a_sample_is_decided_by_seed_and_index():
 
 @pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
 def test_samples_obey_the_contract_from_every_side(side):
-    sample = particles(1, sigma=1.5, light_from=[side], walls=1, fronts=1, **SMALL)
+    options = {**SMALL, "waviness": 0.0, "volume_fraction": [0.1, 0.1]}
+    sample = particles(1, sigma=1.5, light_from=[side], walls=1, fronts=1, **options)
     sample.check(side)
     assert sample.image.shape == (96, 128, 3)
     assert (sample.image[..., 0] == sample.image[..., 2]).all()

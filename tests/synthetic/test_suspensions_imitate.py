@@ -17,8 +17,9 @@ from segmill.synthetic.suspensions.statistics import camera_noise, measure
 
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/dataset.schema.json"
 KNOWN = {
-    "height": 512, "width": 512, "fronts": 0, "walls": 0, "radius_spread": [0.07, 0.07],
-    "clumping": [0.1, 0.1], "sheet": [0.35, 0.35], "tint": [0.07, 0.07],
+    "height": 512, "width": 512, "fronts": 0, "walls": 0, "radius_spread": [0.1, 0.1],
+    "clumping": [0.1, 0.1], "sheet": [0.275, 0.275], "tint": [0.125, 0.125],
+    "shadow": [0.125, 0.125],
 }  # fmt: skip
 
 

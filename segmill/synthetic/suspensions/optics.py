@@ -132,6 +132,41 @@ def _trace(potential, upstream, decay):
     return density
 
 
+@numba.njit(cache=True, nogil=True)
+def shadows(centres, radii, nearest, shape):
+    """Path of the light from the sheet to the camera inside spheres next to it: (h, w) float32.
+
+    A sphere that the sheet grazes stands before or behind it: before it, a large faint disc
+    surrounds the small dark one of the cut.
+
+    Parameters
+    ----------
+    centres : (n, 3) row, column, height over the sheet
+    radii : (n,)
+    nearest : height below which a sphere is next to the sheet, see :func:`in_front`
+    shape : height and width
+
+    Returns
+    -------
+    Sum of the paths, each over its sphere's diameter.
+    """
+    image = np.zeros(shape, np.float32)
+    for k in range(radii.size):
+        row, column, height = centres[k]
+        radius = radii[k]
+        if height >= nearest or height <= -radius:
+            continue
+        first_row, end_row = span(row, radius, shape[0])
+        first, end = span(column, radius, shape[1])
+        for r in range(first_row, end_row):
+            for c in range(first, end):
+                square = radius * radius - (r - row) ** 2 - (c - column) ** 2
+                half = math.sqrt(max(0.0, square))
+                path = max(0.0, height + half) - max(0.0, height - half)
+                image[r, c] += np.float32(path / (2 * radius))
+    return image
+
+
 def in_front(
     centres: np.ndarray, radii: np.ndarray, nearest: float, shape: tuple[int, int]
 ) -> np.ndarray:

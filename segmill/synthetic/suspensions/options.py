@@ -41,6 +41,8 @@ class SuspensionOptions:
     tint : pair; standard deviation of what a particle glows itself, over the liquid's glow; half of
         the particles do not
     unevenness : pair; relative loss of light from the brightest to the darkest place
+    shadow : pair; light that a whole sphere next to the sheet takes on its way to the camera, as a
+        share
     out_of_focus : pair; light that a particle far in front of the sheet takes, as a share
     specks : pair; bright grains and bubbles in a million pixels
     blur : pair; standard deviation of the point spread function
@@ -64,7 +66,7 @@ class SuspensionOptions:
     volume_fraction: tuple[float, ...] = option((0.15, 0.48), 0, 0.55)
     gap: float = option(0.0, 0, 100)
     clumping: tuple[float, ...] = option((0.0, 0.4), 0, 2)
-    sheet: tuple[float, ...] = option((0.25, 0.55), 0.01, 3)
+    sheet: tuple[float, ...] = option((0.1, 0.45), 0.01, 3)
     sheet_growth: tuple[float, ...] = option((0.0, 0.7), 0, 5)
     light_from: tuple[str, ...] = option(("top", "bottom"), choices=SIDES)
     upstream: tuple[float, ...] = option((0.0, 300.0), 0, 5000)
@@ -77,8 +79,9 @@ class SuspensionOptions:
     waviness: float = option(4.0, 0, 100)
     background: tuple[float, ...] = option((35.0, 120.0), 1, 255)
     haze: tuple[float, ...] = option((0.35, 0.55), 0, 1)
-    tint: tuple[float, ...] = option((0.0, 0.2), 0, 1)
+    tint: tuple[float, ...] = option((0.0, 0.25), 0, 1)
     unevenness: tuple[float, ...] = option((0.1, 0.4), 0, 1)
+    shadow: tuple[float, ...] = option((0.0, 0.25), 0, 1)
     out_of_focus: tuple[float, ...] = option((0.02, 0.25), 0, 1)
     specks: tuple[float, ...] = option((0.0, 80.0), 0, 10000)
     blur: tuple[float, ...] = option((1.2, 3.6), 0.3, 20)
@@ -86,7 +89,7 @@ class SuspensionOptions:
     read_noise: tuple[float, ...] = option((2.5, 5.0), 0, 50)
     dead_pixels: tuple[float, ...] = option((0.0, 40.0), 0, 10000)
     annotated_depth: float = option(0.45, 0.05, 0.95)
-    annotated_edge: tuple[float, float] = option((0.62, 0.55), 0.05, 0.95)
+    annotated_edge: tuple[float, float] = option((0.61, 0.55), 0.05, 0.95)
     annotated_own: tuple[float, float] = option((0.65, 0.85), 0, 1)
     annotated_radius: float = option(1.5, 0, 100)
 

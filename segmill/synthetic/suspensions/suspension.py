@@ -8,7 +8,7 @@ from segmill.particles import particle_targets
 from segmill.random import generator
 from segmill.samples import Sample
 from segmill.synthetic.camera import band_noise, blur, expose
-from segmill.synthetic.suspensions.optics import dimming, in_front, light
+from segmill.synthetic.suspensions.optics import dimming, in_front, light, shadows
 from segmill.synthetic.suspensions.options import SuspensionOptions
 from segmill.synthetic.suspensions.scene import Scene, draw_scene
 from segmill.synthetic.suspensions.specks import kill_pixels, specks
@@ -17,6 +17,8 @@ from segmill.synthetic.suspensions.truth import annotated_radii, discs
 # Quarter turns from the frame of the light to that of the image.
 TURNS = {"top": 0, "left": 1, "bottom": 2, "right": 3}
 CENTRE_SIGMA = 2.0
+# Blur of the shadows of spheres next to the sheet by being out of focus, over the mean radius.
+SHADOW_BLUR = 0.15
 # Blur in pixels of the two kinds of images that the options say the habits of annotators of.
 HABITS_AT = (1.5, 3.5)
 
@@ -123,7 +125,10 @@ def _signal(rng, scene: Scene, options: SuspensionOptions) -> np.ndarray:
     # What is seen inside the particles is light scattered from all around.
     around = blur(glow, 3 * values["radius"])
     image = values["haze"] * around + (1 - values["haze"]) * glow * (1 - inside)
-    cover = in_front(centres, scene.radii, 1.5 * values["radius"], shape)
+    nearest = 1.5 * values["radius"]
+    shadow = blur(shadows(centres, scene.radii, nearest, shape), SHADOW_BLUR * values["radius"])
+    image *= 1 - values["shadow"] * np.minimum(shadow, 1)
+    cover = in_front(centres, scene.radii, nearest, shape)
     image *= 1 - values["out_of_focus"] * cover / max(1.0, cover.max())
     image = image[margin:-margin, margin:-margin]
     image = _behind_walls(np.ascontiguousarray(image), scene)
