@@ -30,7 +30,7 @@ class AlignmentOptions:
         it are left out
     max_left_out : largest share of rotating frames that may be left out for their light or because
         the sample is cut by an edge
-    max_residual : largest root mean square distance of the centred point's positions from their
+    max_residual : largest root mean square distance of the centred point of the outline from its
         circle, share of the loop's mean width; beyond it the frames show different outlines, as of
         a loop that is seen in some of them only, and no centre is given
     min_step : frames whose omega differs by less, in degrees, from both neighbours do not rotate
