@@ -6,6 +6,7 @@ from itertools import cycle, islice, product
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -107,8 +108,8 @@ def siblings(svg: str | Path) -> dict[str, Path]:
 def save_figure(figure: Figure, svg: str | Path, data: pd.DataFrame) -> dict[str, Path]:
     """Write a figure as SVG and PNG (300 dpi) and the data behind it as CSV, beside each other.
 
-    Files hold no dates and no random ids: equal figures give equal bytes. All three files are
-    replaced together, or none is. CSV floats are written in full, so that reading them back gives
+    Files hold no dates and no random ids, and the layout is fixed first (:func:`fix_layout`): equal
+    figures give equal bytes. All three files are replaced together, or none is. CSV floats are written in full, so that reading them back gives
     equal numbers.
 
     Parameters
@@ -129,6 +130,7 @@ def save_figure(figure: Figure, svg: str | Path, data: pd.DataFrame) -> dict[str
     if data.shape[1] == 0:
         raise ValueError(f"{svg}: the data behind the figure has no columns")
     with publication_style():
+        fix_layout(figure)
         write_together(
             {
                 paths["svg"]: lambda to: figure.savefig(
@@ -141,6 +143,18 @@ def save_figure(figure: Figure, svg: str | Path, data: pd.DataFrame) -> dict[str
             }
         )
     return paths
+
+
+def fix_layout(figure: Figure) -> None:
+    """Lay a figure out once, and put its axes on a grid of a millionth of the figure.
+
+    The solver behind the constrained layout orders its variables by their addresses in memory, so
+    the last bits of the positions differ from run to run, and with them the ids in an SVG file.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 6))
 
 
 def colour_bar(figure: Figure, drawn: ScalarMappable, ax: Axes, **options) -> Colorbar:

@@ -29,6 +29,19 @@ def test_equal_figures_give_equal_bytes(simple_figure, tmp_path):
     assert first == second
 
 
+def test_the_last_bits_of_a_layout_change_no_byte(tmp_path):
+    def drawn(name, scale):
+        with publication_style():
+            figure = new_figure(60, 40)
+            figure.set_layout_engine("none")
+            ax = figure.add_axes(tuple(scale * x for x in (0.2 + 1 / 70, 0.2, 1 / 3, 0.5)))
+            ax.plot([0, 1], [0, 1])
+            return save_figure(figure, tmp_path / name, pd.DataFrame({"x": [1]}))
+
+    first, second = drawn("1.svg", 1), drawn("2.svg", 1 + 4e-16)
+    assert first["svg"].read_bytes() == second["svg"].read_bytes()
+
+
 def test_figure_files_hold_no_date(simple_figure):
     paths = simple_figure()
     assert b"<dc:date>" not in paths["svg"].read_bytes()
