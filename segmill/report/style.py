@@ -109,8 +109,8 @@ def save_figure(figure: Figure, svg: str | Path, data: pd.DataFrame) -> dict[str
     """Write a figure as SVG and PNG (300 dpi) and the data behind it as CSV, beside each other.
 
     Files hold no dates and no random ids, and the layout is fixed first (:func:`fix_layout`): equal
-    figures give equal bytes. All three files are replaced together, or none is. CSV floats are written in full, so that reading them back gives
-    equal numbers.
+    figures give equal bytes. All three files are replaced together, or none is. CSV floats are
+    written in full, so that reading them back gives equal numbers.
 
     Parameters
     ----------

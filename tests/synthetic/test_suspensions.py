@@ -18,11 +18,11 @@ from segmill.random import generator
 from segmill.store import write_store
 from segmill.synthetic import SuspensionOptions, SyntheticProducer, particles
 from segmill.synthetic.suspensions import suspension_options
-from segmill.synthetic.suspensions.optics import dimming, light, shadows, share_inside
+from segmill.synthetic.suspensions.optics import dimming, light, shadows, share_inside, streaks
 from segmill.synthetic.suspensions.options import pairs
 from segmill.synthetic.suspensions.packing import Box, relax
 from segmill.synthetic.suspensions.scene import draw_scene
-from segmill.synthetic.suspensions.truth import EYE, annotated_radii, discs
+from segmill.synthetic.suspensions.truth import EYE, HALO, annotated_radii, discs
 
 SMALL = {"height": 96, "width": 128}
 # The spheres alone: no noise, no uneven light, nothing in front.
@@ -30,7 +30,7 @@ CLEAN = {
     "gain": [0.001, 0.001], "read_noise": [0, 0], "stripes": [0, 0], "attenuation": [0, 0],
     "unevenness": [0, 0], "out_of_focus": [0, 0], "shadow": [0, 0], "specks": [0, 0],
     "dead_pixels": [0, 0], "tint": [0, 0], "fronts": 0, "walls": 0, "background": [200, 200],
-    "haze": [0, 0],
+    "haze": [0, 0], "halo": [0, 0], "streaks": [0, 0],
 }  # fmt: skip
 
 
@@ -127,25 +127,34 @@ def test_dimming_is_the_integral_of_the_sheet_over_the_spheres():
     depth=st.floats(0.2, 0.8),
     own=st.floats(0, 1),
     edge=st.floats(0.3, 0.7),
+    halo=st.floats(0, 0.5),
 )
 def test_annotated_discs_end_where_the_blurred_dimming_falls_to_their_level(
-    radius, height, sheet, blur, depth, own, edge
+    radius, height, sheet, blur, depth, own, edge, halo
 ):
     height, sheet = height * radius, sheet * radius
     sphere = np.array([[radius], [height], [sheet]])
-    found = annotated_radii(*sphere, blur, depth, own, edge)[0]
+    found = annotated_radii(*sphere, blur, depth, own, edge, halo)[0]
     # Brute force: four samples a pixel, blurred in two dimensions.
-    line = np.arange(-120, 121) / 4
+    line = np.arange(-240, 241) / 4
     square = radius**2 - line[:, None] ** 2 - line[None] ** 2
     half = np.sqrt(np.maximum(square, 0))
     dim = np.where(square > 0, ndtr((half - height) / sheet) - ndtr((-half - height) / sheet), 0)
-    profile = ndimage.gaussian_filter(dim, 4 * blur, truncate=6)[120, 120:]
+
+    def blurred(eye):
+        core, wide = (
+            ndimage.gaussian_filter(dim, 4 * np.hypot(sigma, eye), truncate=6)[240, 240:]
+            for sigma in (blur, HALO * blur)
+        )
+        return (1 - halo) * core + halo * wide
+
+    profile = blurred(0)
     level = edge * (own * profile[0] + 1 - own)
-    seen = ndimage.gaussian_filter(dim, 4 * np.hypot(blur, EYE), truncate=6)[120, 120]
+    seen = blurred(EYE)[0]
     if profile[0] < level - 0.02 or seen < depth - 0.02:
         assert found == 0
     elif profile[0] > level + 0.02 and seen > depth + 0.02:
-        expected = np.interp(-level, -profile, np.arange(121) / 4)
+        expected = np.interp(-level, -profile, np.arange(241) / 4)
         assert found == pytest.approx(expected, abs=0.35)
 
 
@@ -248,6 +257,39 @@ def test_light_stays_even_without_spheres_and_is_kept_with_them():
     assert glow[-20:].std(1).mean() > 0.05
 
 
+def test_streaks_are_a_pixel_wide_and_run_along_the_light():
+    found = streaks(np.random.default_rng(1), (400, 300), 0.2, 40.0)
+    assert found.shape == (400, 300)
+    assert found.dtype == np.float32
+    assert found.mean() == pytest.approx(1, abs=0.02)
+    assert found.std() == pytest.approx(0.2, rel=0.05)
+    across, along = (_correlation(found, k, axis) for k, axis in ((1, 1), (40, 0)))
+    assert abs(across) < 0.1
+    # White noise after a Gaussian filter: exp(-d^2 / (4 sigma^2)).
+    assert along == pytest.approx(np.exp(-0.25), abs=0.1)
+    assert (streaks(np.random.default_rng(1), (20, 30), 0.0, 40.0) == 1).all()
+    assert (streaks(np.random.default_rng(1), (20, 30), 1.0, 40.0) >= 0).all()
+
+
+def _correlation(values, step, axis):
+    values = np.moveaxis(values, axis, 0) - values.mean()
+    return (values[step:] * values[:-step]).mean() / np.square(values).mean()
+
+
+def test_a_halo_takes_light_from_the_core_and_loses_none():
+    options = {**CLEAN, **SMALL, "radius": [6, 6], "volume_fraction": [0.15, 0.15]}
+    del options["halo"]
+    options |= {"blur": [1.0, 1.0], "sheet": [0.05, 0.05]}
+    sharp, spread = (
+        particles(3, **options, **{"halo": [share, share]}).image[..., 0].astype(float)
+        for share in (0.0, 0.5)
+    )
+    assert spread.mean() == pytest.approx(sharp.mean(), rel=0.02)
+    # Six times the core, twice the halo: without one the middle of a disc is dark.
+    assert np.percentile(sharp, 1) < 2
+    assert np.percentile(spread, 1) > 4
+
+
 def test_a_sphere_far_from_the_sheet_is_not_seen():
     assert share_inside(0.0, 50.0, 10.0, 2.0) < 1e-12
     assert share_inside(0.0, 0.0, 10.0, 2.0) == pytest.approx(1, abs=1e-5)
@@ -270,7 +312,7 @@ def test_a_sample_is_decided_by_seed_and_index():
 
 @pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
 def test_samples_obey_the_contract_from_every_side(side):
-    options = {**SMALL, "waviness": 0.0, "volume_fraction": [0.1, 0.1]}
+    options = {**SMALL, "waviness": 0.0, "volume_fraction": [0.1, 0.1], "halo": [0, 0]}
     sample = particles(1, sigma=1.5, light_from=[side], walls=1, fronts=1, **options)
     sample.check(side)
     assert sample.image.shape == (96, 128, 3)
@@ -350,5 +392,6 @@ def test_defaults_reach_the_experimental_images():
         densest = particles(
             1, height=300, width=300, fronts=0, walls=0, clumping=[0, 0],
             volume_fraction=[SuspensionOptions.volume_fraction[1]] * 2, radius=[largest] * 2,
+            blur=[1.5, 1.5], sheet=[0.2, 0.2],
         )  # fmt: skip
         assert (densest.instances > 0).mean() > (truth > 0).mean()

@@ -28,9 +28,10 @@ CORRECTED = {
     "background": ("background", 1.0),
     "unevenness": ("unevenness", 0.7),
     "stripes": ("stripes", 0.6),
+    "streaks": ("streaks", 1.0),
     "specks": ("specks", 1.0),
 }
-ROUNDS = 5
+ROUNDS = 10
 SAMPLES = 3
 SIZE = 448  # pixels, side of the synthetic images that are compared
 SMALLEST_SIDE = 64
@@ -66,8 +67,8 @@ def imitate(
     """Estimate the options of the generator from experimental images; no truth is needed.
 
     Estimated for each image: radius, volume fraction, blur, grey level of liquid and particles,
-    unevenness, stripes and their side, specks, gain and read noise of the camera. Fronts and walls
-    are as frequent as in the images. The other options keep their defaults.
+    unevenness, stripes and their side, streaks, specks, gain and read noise of the camera. Fronts
+    and walls are as frequent as in the images. The other options keep their defaults.
 
     Parameters
     ----------
@@ -159,6 +160,7 @@ def _fit(wanted: Statistics, seed: int) -> dict[str, float]:
         "background": wanted.background,
         "unevenness": wanted.unevenness,
         "stripes": 0.2 * wanted.stripes if wanted.stripes > LEAST_STRIPES else 0.0,
+        "streaks": 8 * wanted.streaks,
         "specks": wanted.specks,
         "gain": wanted.gain,
         "read_noise": wanted.read_noise,

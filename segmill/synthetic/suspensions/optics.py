@@ -98,6 +98,21 @@ def light(
     )
 
 
+def streaks(
+    rng: np.random.Generator, shape: tuple[int, int], strength: float, length: float
+) -> np.ndarray:
+    """Relative density (h, w) float32 of light that grains too small to be seen have deflected.
+
+    Parameters
+    ----------
+    strength : standard deviation of a streak, which is a pixel wide
+    length : rows over which a streak fades
+    """
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    noise = cv2.GaussianBlur(noise, (1, 0), 0.01, sigmaY=length, borderType=cv2.BORDER_REFLECT)
+    return np.maximum(1 + np.float32(strength) * noise / max(noise.std(), 1e-9), 0)
+
+
 @numba.njit(cache=True, nogil=True)
 def _trace(potential, upstream, decay):
     """Density of rays (h, w) float32; every ray counts 1 / `RAYS` in the pixels beside it."""

@@ -32,6 +32,8 @@ class SuspensionOptions:
         Spheres deflect the light, which makes stripes behind them; the sign matters
     stripe_length : pair; distance over which a deflection decays
     stripe_width : standard deviation that the finite width of the light source gives a stripe
+    streaks : pair; standard deviation of streaks one pixel wide along the light, relative; they
+        fade over `stripe_length`
     attenuation : pair; light lost over 1000 pixels inside spheres, as the exponent of a decay
     fronts : share of the images that hold a liquid without particles beyond a wavy front
     walls : share of the images that show the wall of the channel, at each side along the light
@@ -45,7 +47,8 @@ class SuspensionOptions:
         share
     out_of_focus : pair; light that a particle far in front of the sheet takes, as a share
     specks : pair; bright grains and bubbles in a million pixels
-    blur : pair; standard deviation of the point spread function
+    blur : pair; standard deviation of the core of the point spread function
+    halo : pair; share of the light that the lens spreads three times as far
     gain : pair; grey levels per photoelectron
     read_noise : pair; standard deviation in grey levels
     dead_pixels : pair; pixels without signal in a million
@@ -63,7 +66,7 @@ class SuspensionOptions:
     width: int = option(512, 32, 8192)
     radius: tuple[float, ...] = option((7.5, 14.0), 2, 200)
     radius_spread: tuple[float, ...] = option((0.05, 0.15), 0, 0.3)
-    volume_fraction: tuple[float, ...] = option((0.15, 0.48), 0, 0.55)
+    volume_fraction: tuple[float, ...] = option((0.15, 0.5), 0, 0.55)
     gap: float = option(0.0, 0, 100)
     clumping: tuple[float, ...] = option((0.0, 0.4), 0, 2)
     sheet: tuple[float, ...] = option((0.1, 0.45), 0.01, 3)
@@ -73,6 +76,7 @@ class SuspensionOptions:
     stripes: tuple[float, ...] = option((-0.008, 0.008), -0.1, 0.1)
     stripe_length: tuple[float, ...] = option((40.0, 120.0), 1, 10000)
     stripe_width: float = option(0.5, 0, 20)
+    streaks: tuple[float, ...] = option((0.0, 0.1), 0, 1)
     attenuation: tuple[float, ...] = option((0.0, 0.6), 0, 20)
     fronts: float = option(0.2, 0, 1)
     walls: float = option(0.25, 0, 1)
@@ -84,13 +88,14 @@ class SuspensionOptions:
     shadow: tuple[float, ...] = option((0.0, 0.25), 0, 1)
     out_of_focus: tuple[float, ...] = option((0.02, 0.25), 0, 1)
     specks: tuple[float, ...] = option((0.0, 80.0), 0, 10000)
-    blur: tuple[float, ...] = option((1.2, 3.6), 0.3, 20)
+    blur: tuple[float, ...] = option((1.0, 3.2), 0.3, 20)
+    halo: tuple[float, ...] = option((0.0, 0.4), 0, 1)
     gain: tuple[float, ...] = option((0.08, 0.25), 0.001, 20)
     read_noise: tuple[float, ...] = option((2.5, 5.0), 0, 50)
     dead_pixels: tuple[float, ...] = option((0.0, 40.0), 0, 10000)
     annotated_depth: float = option(0.45, 0.05, 0.95)
-    annotated_edge: tuple[float, float] = option((0.61, 0.55), 0.05, 0.95)
-    annotated_own: tuple[float, float] = option((0.65, 0.85), 0, 1)
+    annotated_edge: tuple[float, float] = option((0.63, 0.55), 0.05, 0.95)
+    annotated_own: tuple[float, float] = option((0.6, 0.8), 0, 1)
     annotated_radius: float = option(1.5, 0, 100)
 
     def conflicts(self) -> list[str]:

@@ -16,6 +16,8 @@ from segmill.synthetic.camera import blur
 
 SMOOTHING = 1.0  # pixels, before anything but noise is measured
 BLOCK = 48  # pixels, side of the squares in which the light of the liquid is measured
+# Pixels across the light: stripes are narrower than particles, streaks as narrow as the optics let.
+STRIPES, STREAKS = 25, 5
 # Particles that reach this share of the typical radius are counted.
 COUNTED = 0.6
 
@@ -33,6 +35,7 @@ class Statistics:
     background : grey level of the brightest liquid
     unevenness : relative loss from the brightest to the darkest liquid
     stripes : relative standard deviation of the liquid's grey level across stripes, without noise
+    streaks : the same of what a few pixels across leave of it, which stripes hardly have
     light_from : side where the light seems to come from: stripes grow away from it
     front : share of the image that lies apart from the particles
     specks : bright spots in a million pixels
@@ -47,6 +50,7 @@ class Statistics:
     background: float
     unevenness: float
     stripes: float
+    streaks: float
     light_from: str
     front: float
     specks: float
@@ -79,7 +83,9 @@ def measure(grey: np.ndarray) -> Statistics:
     big = depths > COUNTED * radius
     free = _free(places[big], grey.shape, radius)
     haze = float(np.percentile(relative[distance > 0.6 * radius], 10))
-    stripes, light_from = _stripes(relative, distance)
+    stripes, light_from = _stripes(relative, distance, STRIPES)
+    # What the smoothing takes away is most of a streak; camera noise is the same along and across.
+    streaks, _ = _stripes(grey / liquid, distance, STREAKS)
     return Statistics(
         radius=radius,
         coverage=float(big.sum() * np.pi * radius**2 / max(1, (~free).sum())),
@@ -88,6 +94,7 @@ def measure(grey: np.ndarray) -> Statistics:
         background=float(np.percentile(liquid, 98)),
         unevenness=float(1 - np.percentile(liquid, 2) / np.percentile(liquid, 98)),
         stripes=stripes,
+        streaks=streaks,
         light_from=light_from,
         front=float(free.mean()),
         specks=_specks(relative),
@@ -186,11 +193,11 @@ def _edge(relative: np.ndarray, dark: np.ndarray, haze: float) -> float:
     return float((1 - haze) / max(1e-6, np.median(slope[rim])))
 
 
-def _stripes(relative: np.ndarray, distance: np.ndarray) -> tuple[float, str]:
-    """Strength of the stripes, and where the light comes from."""
+def _stripes(relative: np.ndarray, distance: np.ndarray, width: int) -> tuple[float, str]:
+    """Strength of what is narrower than `width` pixels, and where the light comes from."""
     dark = ndimage.binary_dilation(distance > 0, iterations=2)
     bright = (~dark).astype(np.float32)
-    down, across = (_along(relative, bright, transpose) for transpose in (False, True))
+    down, across = (_along(relative, bright, transpose, width) for transpose in (False, True))
     upright = np.nanmean(down) >= np.nanmean(across)
     strongest, other = (down, across) if upright else (across, down)
     # Across the stripes, mean squares in three thirds of the way of the light.
@@ -200,15 +207,19 @@ def _stripes(relative: np.ndarray, distance: np.ndarray) -> tuple[float, str]:
     return float(np.sqrt(excess)), side[0] if last >= first else side[1]
 
 
-def _along(relative: np.ndarray, bright: np.ndarray, transpose: bool) -> np.ndarray:
-    """Mean square of the liquid's light, averaged along columns (or rows), line by line."""
+def _along(relative: np.ndarray, bright: np.ndarray, transpose: bool, width: int) -> np.ndarray:
+    """Mean square of the liquid's light, averaged along columns (or rows), line by line.
+
+    What changes over more than `width` pixels across is taken away.
+    """
     if transpose:
         relative, bright = relative.T, bright.T
     window = (1, 15)  # width, height of OpenCV
+    beside = (width, 1)
     weight = cv2.blur(np.ascontiguousarray(bright), window)
     mean = cv2.blur(np.ascontiguousarray(relative * bright), window) / np.maximum(weight, 1e-6)
     valid = (weight > 0.6).astype(np.float32)
-    around = cv2.blur(mean * valid, (25, 1)) / np.maximum(cv2.blur(valid, (25, 1)), 1e-6)
+    around = cv2.blur(mean * valid, beside) / np.maximum(cv2.blur(valid, beside), 1e-6)
     squares = np.clip(mean - around, -0.5, 0.5) ** 2 * valid
     count = valid.sum(1)
     return np.where(count > 0, squares.sum(1) / np.maximum(count, 1), np.nan)

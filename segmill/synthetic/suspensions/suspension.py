@@ -8,11 +8,11 @@ from segmill.particles import particle_targets
 from segmill.random import generator
 from segmill.samples import Sample
 from segmill.synthetic.camera import band_noise, blur, expose
-from segmill.synthetic.suspensions.optics import dimming, in_front, light, shadows
+from segmill.synthetic.suspensions.optics import dimming, in_front, light, shadows, streaks
 from segmill.synthetic.suspensions.options import SuspensionOptions
 from segmill.synthetic.suspensions.scene import Scene, draw_scene
 from segmill.synthetic.suspensions.specks import kill_pixels, specks
-from segmill.synthetic.suspensions.truth import annotated_radii, discs
+from segmill.synthetic.suspensions.truth import HALO, annotated_radii, discs
 
 # Quarter turns from the frame of the light to that of the image.
 TURNS = {"top": 0, "left": 1, "bottom": 2, "right": 3}
@@ -91,13 +91,15 @@ def render_particles(seed: int, index: int, options: SuspensionOptions, sigma: f
 
 def _instances(scene: Scene, options: SuspensionOptions) -> np.ndarray:
     """The labels of the particles that an annotator marks, in the frame of the light."""
-    blur = scene.values["blur"]
+    values = scene.values
+    blur = values["blur"]
     radii = annotated_radii(
         scene.radii,
         scene.centres[:, 2],
         scene.sheets,
         blur,
         options.annotated_depth,
+        halo=values["halo"],
         own=float(np.interp(blur, HABITS_AT, options.annotated_own)),
         edge=float(np.interp(blur, HABITS_AT, options.annotated_edge)),
     )
@@ -120,6 +122,7 @@ def _signal(rng, scene: Scene, options: SuspensionOptions) -> np.ndarray:
         options.stripe_width,
         values["stripe_length"],
     )
+    glow *= streaks(rng, shape, values["streaks"], values["stripe_length"])
     glow *= np.exp(-values["attenuation"] / 1000 * blur(np.cumsum(inside, 0), 1.5))
     glow *= _unevenness(rng, shape, values["unevenness"])
     # What is seen inside the particles is light scattered from all around.
@@ -133,7 +136,14 @@ def _signal(rng, scene: Scene, options: SuspensionOptions) -> np.ndarray:
     image = image[margin:-margin, margin:-margin]
     image = _behind_walls(np.ascontiguousarray(image), scene)
     image += specks(rng, scene.shape, values["specks"], values["radius"])
-    return values["background"] * blur(image, values["blur"])
+    return values["background"] * _spread(image, values)
+
+
+def _spread(image: np.ndarray, values: dict[str, float]) -> np.ndarray:
+    """The image of the lens: a sharp core, and a halo around it."""
+    halo = np.float32(values["halo"])
+    wide = blur(image, HALO * values["blur"])
+    return (1 - halo) * blur(image, values["blur"]) + halo * wide
 
 
 def _unevenness(rng, shape, loss: float) -> np.ndarray:

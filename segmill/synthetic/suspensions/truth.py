@@ -10,6 +10,8 @@ from segmill.synthetic.suspensions.optics import share_inside, span
 
 # Standard deviation in pixels of the blur by which an eye that looks for spots evens out the noise.
 EYE = 2.0
+# Width of the halo of the point spread function over that of its core.
+HALO = 3.0
 
 
 def annotated_radii(
@@ -20,6 +22,7 @@ def annotated_radii(
     depth: float,
     own: float,
     edge: float = 0.5,
+    halo: float = 0.0,
 ) -> np.ndarray:
     """Radius of the disc that an annotator draws around what a sphere, alone, dims.
 
@@ -36,7 +39,7 @@ def annotated_radii(
     ----------
     radii, heights, sheets : (n,) radius, height over the sheet of light and the sheet's standard
         deviation there, pixels
-    blur : standard deviation of the point spread function, above 0
+    blur : standard deviation of the core of the point spread function, above 0
     depth : least dimming at the middle as the eye sees it, over the dimming deep inside a sphere
     own : 1, a disc ends at the share `edge` of a sphere's own dimming; 0, of that of a sphere in
         focus; between them, between
@@ -55,12 +58,14 @@ def annotated_radii(
     if not len(radii):
         return np.zeros(0)
     step = min(0.5, 0.4 * blur)
-    wide = math.hypot(blur, EYE)
-    reach = radii.max() + 4 * wide
+    cores = ((1 - halo, blur), (halo, HALO * blur))
+    reach = radii.max() + 4 * math.hypot(HALO * blur if halo else blur, EYE)
     places = (np.arange(math.ceil(reach / step)) + 0.5) * step
     sharp = _profiles(places, radii, heights, sheets)
-    profiles = sharp @ _radial_blur(places, blur, step)
-    seen = sharp @ _radial_blur(places, wide, step)[:, 0]
+    profiles = sharp @ sum(w * _radial_blur(places, sigma, step) for w, sigma in cores if w)
+    seen = sum(
+        w * (sharp @ _radial_blur(places, math.hypot(sigma, EYE), step)[:, 0]) for w, sigma in cores
+    )
     # The profile falls from the middle outwards: the first place below the level ends the disc.
     level = edge * (own * profiles[:, 0] + 1 - own)
     below = profiles < level[:, None]
