@@ -80,11 +80,12 @@ def alignment(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
 
 
 def imitation(settings: Mapping, inputs: Inputs, output: str | Path) -> None:
-    """Experimental and synthetic images side by side."""
-    from segmill.report.imitation import side_by_side
+    """Experimental images, each beside the synthetic one that is most like it."""
+    from segmill.report.imitation import most_alike, side_by_side
 
     real, synthetic = open_store(inputs["store"]), open_store(inputs["synthetic"])
-    pairs = [(i, i) for i in range(min(settings.get("images", 2), len(real), len(synthetic)))]
+    shown = range(min(settings.get("images", 2), len(real)))
+    pairs = [(i, most_alike(real, i, synthetic)) for i in shown]
     side_by_side(real, synthetic, output, pairs)
 
 

@@ -61,6 +61,28 @@ def side_by_side(
         return save_figure(figure, output, pd.concat(curves, ignore_index=True))
 
 
+def most_alike(real: Store, index: int, synthetic: Store, among: int = 200) -> int:
+    """Which of the first `among` synthetic samples resembles an experimental one most.
+
+    The distance is the mean square of two differences: that of the logarithms of the power spectra,
+    and that of the quantiles of the grey levels, over the standard deviation of the experimental.
+    """
+    wanted, scale = _signature(_grey(real, index)), _grey(real, index).std()
+    distances = []
+    for k in range(min(among, len(synthetic))):
+        found = _signature(_grey(synthetic, k))
+        spectra, levels = (a - b for a, b in zip(found, wanted, strict=True))
+        levels = levels / max(scale, 1e-9)
+        distances.append(np.nanmean(np.square(spectra)) + np.mean(np.square(levels)))
+    return int(np.argmin(distances))
+
+
+def _signature(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of the power spectrum, and the percentiles of the grey levels."""
+    _, power = power_spectrum(grey)
+    return np.log(np.maximum(power, 1e-9)), np.percentile(grey, np.arange(1, 100))
+
+
 def power_spectrum(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Power of an image by spatial frequency, averaged over directions.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segmill.report.imitation import power_spectrum, side_by_side
+from segmill.report.imitation import most_alike, power_spectrum, side_by_side
 from segmill.store import write_store
 from segmill.synthetic import SyntheticProducer
 
@@ -36,6 +36,24 @@ def test_the_figure_has_the_data_behind_it(stores, tmp_path):
     assert (spectra == 50).all()
     again = side_by_side(*stores, tmp_path / "again.svg", pairs=((0, 1), (1, 0)), size=48)
     assert again["png"].read_bytes() == paths["png"].read_bytes()
+
+
+def test_the_most_alike_of_the_synthetic_images_is_found(tmp_path):
+    def store(seed, n, **options):
+        config = {
+            "reader": "synthetic", "generator": "particles", "seed": seed, "split": {"train": n},
+            "options": {"height": 96, "width": 96, "walls": 0, "fronts": 0, **options},
+        }  # fmt: skip
+        return write_store(tmp_path / f"{seed}.zarr", SyntheticProducer(config, str(seed)))
+
+    many = store(3, 3, radius=[4, 9], background=[30, 200])
+    assert [most_alike(many, k, many) for k in range(3)] == [0, 1, 2]
+    # The same particles under a light as strong as that of one of them.
+    levels = [many.image(k).mean() for k in range(3)]
+    for seed, k in ((4, int(np.argmin(levels))), (5, int(np.argmax(levels)))):
+        other = store(seed, 1, radius=[4, 9], background=[levels[k] * 1.3] * 2)
+        assert most_alike(other, 0, many) == k
+    assert most_alike(many, 2, many, among=2) in (0, 1)
 
 
 def test_white_noise_has_the_power_of_its_variance():
