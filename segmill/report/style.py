@@ -148,8 +148,8 @@ def save_figure(figure: Figure, svg: str | Path, data: pd.DataFrame) -> dict[str
 def fix_layout(figure: Figure) -> None:
     """Lay a figure out once, and put its axes on a grid of a millionth of the figure.
 
-    The solver behind the constrained layout orders its variables by their addresses in memory, so
-    the last bits of the positions differ from run to run, and with them the ids in an SVG file.
+    The last bits of the positions that the constrained layout finds differ from run to run now and
+    then, and with them the ids in an SVG file, which are digests of positions.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
