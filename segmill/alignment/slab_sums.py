@@ -101,7 +101,7 @@ def fit_sums(
 
     Linear least squares at every node of a grid over beta and n (flat in both), and the posterior
     over it. Neighbouring views err alike: the sums count as so many fewer as their residuals'
-    correlation says. Outliers beyond three robust standard deviations are left out.
+    correlation and weights say. Outliers beyond three robust standard deviations are left out.
 
     Parameters
     ----------
@@ -139,19 +139,21 @@ def fit_sums(
             break
         used = kept
     residuals = np.where(used, residuals, np.nan)
-    return _posterior(omega, residuals, grid, axis_sum, shared)
+    return _posterior(omega, residuals, weights, grid, axis_sum, shared)
 
 
-def effective_count(t: np.ndarray, residuals: np.ndarray) -> float:
+def effective_count(t: np.ndarray, residuals: np.ndarray, weights: np.ndarray) -> float:
     """Number of independent residuals (M,), NaN = none, whose neighbours in `t` resemble them.
 
-    That of a first-order autoregressive series of the same correlation between neighbours.
+    That of a first-order autoregressive series of the same correlation between neighbours; and of
+    unequal `weights` (M,) as many as equal ones would be (Kish, "Survey sampling", 1965).
     """
     used = np.isfinite(residuals)
     track = residuals[used][np.argsort(t[used])]
     correlation = float(track[1:] @ track[:-1] / max(track @ track, 1e-300))
     correlation = min(max(correlation, 0.0), MOST_CORRELATION)
-    return max(track.size * (1 - correlation) / (1 + correlation), LEAST_EFFECTIVE)
+    count = weights[used].sum() ** 2 / np.square(weights[used]).sum()
+    return max(float(count) * (1 - correlation) / (1 + correlation), LEAST_EFFECTIVE)
 
 
 @dataclass(frozen=True)
@@ -198,12 +200,12 @@ def _solve(omega, sums, weights, normal, n, shared, scale) -> _Grid:
     return _Grid(beta, index, linear, squares, inverse[:, 1, 1], volume, shape)
 
 
-def _posterior(omega, residuals, grid: _Grid, axis_sum, shared) -> SumFit:
+def _posterior(omega, residuals, weights, grid: _Grid, axis_sum, shared) -> SumFit:
     """Mean and covariance of thickness, beta and n over the grid."""
     k = int(np.argmin(grid.squares))
     used = np.isfinite(residuals)
     count = int(np.count_nonzero(used))
-    effective = effective_count(folded(omega - grid.beta[k]), residuals)
+    effective = effective_count(folded(omega - grid.beta[k]), residuals, weights)
     squares = np.maximum(grid.squares + count * shared**2, 1e-300)
     log = -(effective - FREE + LINEAR - 1) / 2 * np.log(squares) - grid.volume / 2
     share = np.exp(log - log.max())

@@ -123,7 +123,7 @@ def _place(omega, differences, weights, found: SumFit, middle: CircleFit):
     fit = solve(design, half, np.where(found.inliers, weights, 0.0), robust=True)
     kept = np.where(fit.inliers, fit.residuals, np.nan)
     # What a body shows of itself changes slowly with the view.
-    alike = np.count_nonzero(fit.inliers) / effective_count(t, kept)
+    alike = np.count_nonzero(fit.inliers) / effective_count(t, kept, weights)
     return fit.values, alike * fit.covariance, fit.residuals
 
 

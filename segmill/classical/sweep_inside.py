@@ -33,7 +33,7 @@ MOST_TURN = np.radians(75)
 SHARED_SIGMA = 0.2
 # Shading of the drop, at rest, draws what is seen before it towards it: standard uncertainty of the
 # thickness as a share, found on synthetic sweeps.
-PULL = 0.04
+PULL = 0.03
 # A pair counts by how much better it agrees than at rest, at least by so much.
 LEAST_CONTRAST = 0.05
 # Of the agreeing detail, the share of its largest value that is background.
@@ -162,9 +162,9 @@ def _followed(
     """The slab's sums, by measuring around the prediction and predicting anew."""
     seen, rest = np.ones(omega.shape, bool), np.zeros(omega.shape)
     for window in WINDOWS:
-        sums, height = _peaks(found, row, predicted, window)
+        sums, height, sharpness = _peaks(found, row, predicted, window)
         contrast = np.maximum(height - found.at(row, rest), LEAST_CONTRAST)
-        weights = np.where(seen, height * contrast, 0.0)
+        weights = np.where(seen, height * contrast * sharpness, 0.0)
         fit = fit_sums(omega, sums, weights, 0.0, normal, n, SHARED_SIGMA)
         predicted, rest = fit.predict(omega), np.full(omega.shape, fit.linear[0])
         seen = np.abs(folded(omega - fit.node[0])) < MOST_TURN
@@ -172,9 +172,10 @@ def _followed(
 
 
 def _peaks(found: Agreement, row: int, predicted: np.ndarray, window: int):
-    """Sums (M,) of the best agreement within `window` px of the prediction, and its height.
+    """Best agreement within `window` px of the prediction: its sums, height, sharpness, (M,) each.
 
-    NaN where the best lies at the end of the range, or is weak.
+    NaN where the best lies at the end of the range, or is weak. Sharp is what is strongly curved:
+    what agrees besides, as the drop's shading, moves a blurred peak farther.
     """
     size = found.values.shape[2]
     middle = np.round(predicted - found.base).astype(int)
@@ -191,7 +192,7 @@ def _peaks(found: Agreement, row: int, predicted: np.ndarray, window: int):
     curvature = np.where(good, before - 2 * at + after, -1.0)
     vertex = 0.5 * (before - after) / np.minimum(curvature, -1e-9)
     sums = found.base + places[pairs, best] + vertex
-    return np.where(good, sums, np.nan), np.where(good, at, 0.0)
+    return np.where(good, sums, np.nan), np.where(good, at, 0.0), -curvature
 
 
 def _check_sides(found: Agreement, row: int, omega: np.ndarray, fit: SumFit) -> None:

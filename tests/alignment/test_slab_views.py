@@ -114,10 +114,19 @@ def test_face_shift_is_minus_the_refraction_of_the_face_that_is_seen():
 def test_neighbours_that_resemble_each_other_count_as_fewer():
     rng = generator(8, "residuals")
     t = rng.permutation(np.linspace(-1, 1, 40))
-    assert effective_count(t, rng.normal(0, 1, 40)) > 25
-    assert effective_count(t, np.sin(2 * t)) < 8
+    alike = np.ones(40)
+    assert effective_count(t, rng.normal(0, 1, 40), alike) > 25
+    assert effective_count(t, np.sin(2 * t), alike) < 8
     missing = np.where(np.arange(40) < 20, np.nan, rng.normal(0, 1, 40))
-    assert effective_count(t, missing) <= 20
+    assert effective_count(t, missing, alike) <= 20
+
+
+def test_unequal_weights_count_as_fewer():
+    t = np.linspace(-1, 1, 40)
+    turns = np.where(np.arange(40) % 2, 1.0, -1.0)
+    heavy = np.where(np.arange(40) < 10, 1.0, 1e-9)
+    assert effective_count(t, turns, np.full(40, 3.0)) == pytest.approx(40)
+    assert effective_count(t, turns, heavy) == pytest.approx(10)
 
 
 def test_a_pull_common_to_all_views_is_part_of_the_thickness_uncertainty():
