@@ -239,14 +239,14 @@ def _measured(empty: Alignment, grey: np.ndarray, light: Field, masks: Masks, op
     reason = parts.reason or _lost(tracks, cut_frames(found, parts.pin_end, parts.tip), options)
     if reason:
         return replace(found_all, reason=reason)
-    middle = middle_points(found, parts, tracks, options)
+    middle, spread = middle_points(found, parts, tracks, options)
     tracks = tracks.join(in_image(middle, side, masks.shape, scale).add_prefix("loop_"))
     detail = interior(grey, light, found, side, parts.loop_start, parts.tip)
     inside = inside_views(detail, found, parts, tracks, scale, options)
     points = inside_points(inside, len(tracks))
     tracks = tracks.join(in_image(points, side, masks.shape, scale).add_prefix("inside_"))
     found_all = replace(found_all, tracks=tracks)
-    models = fit_models(tracks, scale, options, inside)
+    models = fit_models(tracks, scale, options, inside, spread)
     if models.centre is None:
         return replace(found_all, reason=f"no centre: {models.refused['centre']}", models=models)
     return replace(found_all, failed=False, models=models)

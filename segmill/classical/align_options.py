@@ -28,8 +28,8 @@ class AlignmentOptions:
     min_range : least range in degrees that their omega must cover
     lamp_tolerance : largest relative deviation of a frame's light from the sweep's; frames beyond
         it are left out
-    max_left_out : largest share of rotating frames that may be left out for their light or because
-        the sample is cut by an edge
+    max_left_out : largest share of rotating frames that may be left out for their light, because
+        the sample is cut by an edge, or because the loop's middle contradicts that of others
     max_residual : largest root mean square distance of the centred point of the outline from its
         circle, share of the loop's mean width; beyond it the frames show different outlines, as of
         a loop that is seen in some of them only, and no centre is given

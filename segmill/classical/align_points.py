@@ -14,12 +14,16 @@ from segmill.classical.sweep_segmentation import Outlines
 
 def middle_points(
     found: Outlines, parts: Parts, tracks: pd.DataFrame, options: AlignmentOptions
-) -> pd.DataFrame:
-    """The loop's middle in each frame, px, positions along from where the sample enters."""
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The loop's middle in each frame, px, positions along from where the sample enters.
+
+    And the standard uncertainty (2,), px, that :class:`MiddleTrack` gives it.
+    """
     omega, used = np.radians(tracks["omega"].to_numpy()), tracks["used"].to_numpy()
-    across, along = middle_track(found, omega, used, parts.loop_start, parts.tip, options.robust)
-    along = np.where(np.isnan(across), np.nan, along)
-    return pd.DataFrame({"middle_across": across, "middle_along": along})
+    middle = middle_track(found, omega, used, parts.loop_start, parts.tip, options.robust)
+    along = np.where(np.isnan(middle.across), np.nan, middle.along)
+    table = pd.DataFrame({"middle_across": middle.across, "middle_along": along})
+    return table, middle.spread
 
 
 def inside_views(

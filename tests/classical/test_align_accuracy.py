@@ -99,8 +99,9 @@ def test_ice_and_the_shape_of_the_body_do_not_move_its_middle():
     omega = np.radians(np.arange(0, 360, 6.0))
     body = turned_body(omega, (12.0, -7.0), [(3, 4.0)])
     body.last[:, 20:28] += np.round(25 * np.maximum(np.cos(omega - 1), 0)).astype(int)[:, None]
-    across, along = middle_track(body, omega, np.ones(60, bool), 0, 60)
-    assert along == 29.5
+    middle = middle_track(body, omega, np.ones(60, bool), 0, 60)
+    across = middle.across
+    assert middle.along == 29.5
     waves = np.fft.rfft(across) / 60
     np.testing.assert_allclose(2 * waves[1], 12 + 7j, atol=0.1)
     assert waves[0].real == pytest.approx(200, abs=0.3)
@@ -111,7 +112,45 @@ def test_a_frame_that_no_turning_body_explains_is_left_out():
     body = turned_body(omega, (12.0, -7.0))
     for part in (body.first, body.last):
         part[17] += 40
-    across, _ = middle_track(body, omega, np.ones(60, bool), 0, 60)
+    across = middle_track(body, omega, np.ones(60, bool), 0, 60).across
     assert np.flatnonzero(np.isnan(across)).tolist() == [17]
-    kept, _ = middle_track(body, omega, np.ones(60, bool), 0, 60, robust=False)
-    assert np.isfinite(kept).all()
+    kept = middle_track(body, omega, np.ones(60, bool), 0, 60, robust=False)
+    assert np.isfinite(kept.across).all()
+
+
+def test_ice_on_most_of_the_loop_does_not_move_its_middle():
+    omega = np.radians(np.arange(0, 360, 6.0))
+    body = turned_body(omega, (12.0, -7.0))
+    lump = np.round(60 * np.maximum(np.cos(omega - 1) - 0.6, 0)).astype(int)
+    body.last[:, 6:42] += lump[:, None]
+    # Half a turn on the same lump stands out on the other side.
+    body.first[:, 6:42] -= np.roll(lump, 30)[:, None]
+    across = middle_track(body, omega, np.ones(60, bool), 0, 60).across
+    waves = np.fft.rfft(across) / 60
+    np.testing.assert_allclose(2 * waves[1], 12 + 7j, atol=0.1)
+
+
+def test_an_outline_lost_in_some_frames_does_not_move_the_middle():
+    omega = np.radians(np.arange(0, 360, 6.0))
+    body = turned_body(omega, (12.0, -7.0))
+    body.last[10:18, :36] -= 30
+    for part in (body.first, body.last):
+        part[30:34, 20:40] = -1
+    body.count[30:34, 20:40] = 0
+    across = middle_track(body, omega, np.ones(60, bool), 0, 60).across
+    lost = np.flatnonzero(np.isnan(across))
+    assert lost.tolist() == list(range(10, 18))
+    expected = 200 + 12 * np.cos(omega) - 7 * np.sin(omega)
+    np.testing.assert_allclose(np.delete(across - expected, lost), 0, atol=0.6)
+
+
+def test_parts_of_the_loop_that_disagree_about_the_middle_make_it_uncertain():
+    omega = np.radians(np.arange(0, 360, 6.0))
+    straight, bent = (turned_body(omega, (12.0, -7.0)) for _ in range(2))
+    for part in (bent.first, bent.last):
+        part[:, 30:] += np.round(10 * np.cos(omega)).astype(np.int32)[:, None]
+    certain, uncertain = (
+        middle_track(body, omega, np.ones(60, bool), 0, 60).spread for body in (straight, bent)
+    )
+    assert (certain < 0.1).all()
+    assert uncertain[0] > 1 > uncertain[1]

@@ -31,3 +31,14 @@ def test_frames_that_contradict_each_other_give_no_centre(point, robust):
     assert "expected at most 4.0%" in models.refused["centre"]
     lenient = AlignmentOptions(point=point, robust=robust, max_residual=1.0)
     assert fit_models(tracks(40.0), 1.0, lenient, "none").centre is not None
+
+
+def test_a_middle_lost_in_too_many_frames_gives_no_centre():
+    table = tracks(0.0)
+    table.loc[:12, "loop_middle_across"] = np.nan
+    models = fit_models(table, 1.0, AlignmentOptions(), "none")
+    assert models.centre is None
+    assert "in 13 of 60 frames the middle contradicts the others" in models.refused["centre"]
+    assert "expected in at most 20%" in models.refused["centre"]
+    table.loc[12, "loop_middle_across"] = tracks(0.0)["loop_middle_across"][12]
+    assert fit_models(table, 1.0, AlignmentOptions(), "none").centre is not None
