@@ -28,6 +28,9 @@ PARTS = ("loop", "stem", "pin")
 # Fewer moving points of the coarse grid than this share are chance.
 LEAST_MOVING = 0.0005
 LEAST_LEVEL = 2.0
+# Outlines of a blurred or thin loop are faint. Where frames contradict each other they are looked
+# for again with these shares of the threshold; the full one bounds the sample best.
+FAINTER = (1.0, 0.75, 0.55)
 
 
 @dataclass(frozen=True)
@@ -153,11 +156,7 @@ def align_frames(
     found = field_of(coarse[used], gains[used], background)
     found = replace(found, gains=gains, frames=coarse / np.maximum(gains, 1e-3)[:, None, None])
     empty = replace(empty, statistics=sweep_statistics(grey, used))
-    threshold, reason = _visible(found, used, options)
-    if reason:
-        return replace(empty, reason=reason)
-    masks = segment(grey, found, threshold, options.closing, options.smallest)
-    return _measured(empty, grey, found, masks, options)
+    return _segmented(empty, grey, found, options)
 
 
 def _checked(frames, omega, background):
@@ -192,10 +191,29 @@ def _checked(frames, omega, background):
     return frames, omega, background
 
 
-def _visible(found: Field, used: np.ndarray, options) -> tuple[float, str | None]:
-    """Threshold of the lost light, and why there is nothing to see."""
+def _segmented(empty: Alignment, grey: np.ndarray, light: Field, options) -> Alignment:
+    """The first result that is none of frames contradicting each other, or the first of all."""
+    used, result = empty.tracks["used"].to_numpy(), None
+    for share in FAINTER:
+        threshold, reason = _visible(light, used, options, share)
+        if reason:
+            tried = replace(empty, reason=reason)
+        else:
+            masks = segment(grey, light, threshold, options.closing, options.smallest)
+            tried = _measured(empty, grey, light, masks, options)
+        if result is None or not tried.failed:
+            result = tried
+        if not result.failed or result.parts is None or result.parts.reason:
+            break
+    if share < 1 and not result.failed:
+        log.info("align: faint outlines, found with %.2f of the threshold", share)
+    return result
+
+
+def _visible(found: Field, used: np.ndarray, options, share: float) -> tuple[float, str | None]:
+    """A share of the threshold of the lost light, and why there is nothing to see."""
     moving = float(np.mean(found.moving))
-    threshold, contrast = loss_threshold(found, used, options.threshold_scale)
+    threshold, contrast = loss_threshold(found, used, share * options.threshold_scale)
     if moving < LEAST_MOVING:
         return threshold, "nothing moves: the frames show an empty or a static scene"
     if contrast < options.min_contrast:

@@ -177,10 +177,10 @@ def _check_residuals(tracks, options: AlignmentOptions, models: Models) -> None:
     seen = np.isfinite(_track(tracks, f"loop_{options.point}_across"))
     used = tracks["used"].to_numpy(bool)
     lost = int(np.count_nonzero(used & ~seen))
-    if lost > options.max_left_out * np.count_nonzero(used):
+    if lost > options.max_lost * np.count_nonzero(used):
         raise FitError(
             f"in {lost} of {np.count_nonzero(used)} frames the {options.point} contradicts the "
-            f"others or is not seen, expected in at most {options.max_left_out:.0%}"
+            f"others or is not seen, expected in at most {options.max_lost:.0%}"
         )
     share = circle.rms / np.nanmean(_track(tracks, "loop_width"))
     if share > options.max_residual:

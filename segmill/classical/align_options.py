@@ -28,8 +28,10 @@ class AlignmentOptions:
     min_range : least range in degrees that their omega must cover
     lamp_tolerance : largest relative deviation of a frame's light from the sweep's; frames beyond
         it are left out
-    max_left_out : largest share of rotating frames that may be left out for their light, because
-        the sample is cut by an edge, or because the loop's middle contradicts that of others
+    max_left_out : largest share of rotating frames that may be left out for their light or because
+        the sample is cut by an edge
+    max_lost : largest share of the other frames in which the centred point may be lost, as its
+        outline contradicts those of the rest
     max_residual : largest root mean square distance of the centred point of the outline from its
         circle, share of the loop's mean width; beyond it the frames show different outlines, as of
         a loop that is seen in some of them only, and no centre is given
@@ -59,6 +61,7 @@ class AlignmentOptions:
     min_range: float = option(90.0, 30, 360)
     lamp_tolerance: float = option(0.1, 0.001, 1)
     max_left_out: float = option(0.2, 0, 1)
+    max_lost: float = option(0.3, 0, 1)
     max_residual: float = option(0.04, 0, 100)
     min_step: float = option(0.05, 0, 360)
     smallest: float = option(0.0005, 0, 1)

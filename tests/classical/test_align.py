@@ -1,3 +1,4 @@
+import importlib
 import math
 from dataclasses import fields
 
@@ -110,6 +111,19 @@ def test_a_poor_background_does_not_matter(plate):
     given = align(poor, omega, background=empty)
     assert not given.failed, given.reason
     assert np.mean([iou(given.part_masks(k)["foreground"], masks[k]) for k in range(40)]) > 0.93
+
+
+def test_a_loop_that_is_faint_in_some_frames_is_found_all_the_same(plate, monkeypatch):
+    frames, omega, masks = plate
+    blurred = frames.copy()
+    loop = masks[12:28] & (np.arange(SHAPE[1]) >= STEM + 4)
+    blurred[12:28][loop] = np.rint(frames[12:28][loop] * (0.74 / 0.25)).astype(np.uint8)
+    found = align(blurred, omega)
+    assert not found.failed, found.reason
+    np.testing.assert_allclose(found.centre.point[[0, 2]], [6, -4], atol=0.3)
+    align_module = importlib.import_module("segmill.classical.align")
+    monkeypatch.setattr(align_module, "FAINTER", (1.0,))
+    assert "the middle contradicts the others or is not seen" in align(blurred, omega).reason
 
 
 def noise_only(frames):

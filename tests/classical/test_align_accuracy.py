@@ -56,13 +56,13 @@ def benchmark(monkeypatch):
         del sys.modules[name]
 
 
-def test_the_middle_of_the_loop_is_found_within_2_um_in_most_sweeps(benchmark):
+def test_the_middle_of_the_loop_is_found_within_2_um(benchmark):
     deviation = benchmark("alignment_accuracy").deviation
     results = [deviation(31, index, **SMALL) for index in range(SWEEPS)]
     refused = [result for result in results if isinstance(result, str)]
     distances = [np.linalg.norm(r[0]) for r in results if not isinstance(r, str)]
-    assert len(refused) <= 2, refused
-    assert np.median(distances) < 2, distances
+    assert len(refused) <= 1, refused
+    assert max(distances) < 2, distances
 
 
 def test_the_slab_of_a_crystal_in_a_drop_is_found_and_none_without_a_drop(benchmark):
