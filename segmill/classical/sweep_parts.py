@@ -18,6 +18,8 @@ LEAST_VALLEY = 0.15
 # much of its width only the end is in view, an inclined one, whose width does change.
 ROUND = 0.7
 STUB = 0.5
+# A round part of nearly the same width from where it enters the image is a pin alone.
+BARE = 0.9
 LEAST_PIN = 2.0
 # Wider than so much of the loop there is no stem; a loop is wider than the stem by so much.
 WIDEST_STEM, NARROWEST_LOOP = 0.4, 1.15
@@ -82,7 +84,8 @@ def find_parts(found: Outlines, level: float) -> Parts:
     thin = float(inner[pin_end : peak + 1].min())
     if inner[peak] < NARROWEST_LOOP * thin and pin_end > 0:
         return Parts(pin_end, tip, tip, width, "no part is wider than the stem: there is no loop")
-    if peak == 0 and narrow[0] > ROUND * wide[0]:
+    even = min(inner[0], np.median(inner)) > BARE * inner.max()
+    if even and np.median(narrow[:tip]) > ROUND * np.median(inner):
         return Parts(tip, tip, tip, width, "only a round part is seen: a pin without a loop")
     if thin > WIDEST_STEM * inner[peak]:
         return Parts(pin_end, pin_end, tip, width)

@@ -48,3 +48,13 @@ def test_without_a_pin_stem_and_loop_are_found():
     parts = find_parts(sample(0, 16), 0.35)
     assert (parts.pin_end, parts.reason) == (0, None)
     assert NECK <= parts.loop_start <= NECK + 12
+
+
+@pytest.mark.parametrize("bulge", [0, 6, -6], ids=["straight", "wider inside", "wider outside"])
+def test_a_round_part_alone_is_a_pin_whose_width_need_not_be_even(bulge):
+    width = np.zeros((FRAMES, LENGTH), np.int32)
+    width[:, :150] = 120 + np.linspace(0, bulge, 150).astype(int)
+    first = np.where(width > 0, ACROSS // 2 - width // 2, -1)
+    last = np.where(width > 0, first + width - 1, -1)
+    alone = Outlines(first, last, width, width * (first + last) // 2, ACROSS)
+    assert "a pin without a loop" in find_parts(alone, 0.35).reason
