@@ -84,8 +84,8 @@ def find_parts(found: Outlines, level: float) -> Parts:
     thin = float(inner[pin_end : peak + 1].min())
     if inner[peak] < NARROWEST_LOOP * thin and pin_end > 0:
         return Parts(pin_end, tip, tip, width, "no part is wider than the stem: there is no loop")
-    even = min(inner[0], np.median(inner)) > BARE * inner.max()
-    if even and np.median(narrow[:tip]) > ROUND * np.median(inner):
+    is_even = pin_end == 0 and min(inner[0], np.median(inner)) > BARE * inner.max()
+    if is_even and np.median(narrow[:tip]) > ROUND * np.median(inner):
         return Parts(tip, tip, tip, width, "only a round part is seen: a pin without a loop")
     if thin > WIDEST_STEM * inner[peak]:
         return Parts(pin_end, pin_end, tip, width)

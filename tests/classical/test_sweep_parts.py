@@ -28,8 +28,8 @@ INCLINED = np.where(np.arange(FRAMES) % 4 < 2, 150, 60)
 
 @pytest.mark.parametrize(
     ("pin", "pin_width"),
-    [(60, 150), (12, 150), (12, INCLINED), (40, INCLINED)],
-    ids=["long", "end", "inclined end", "inclined, longer"],
+    [(60, 150), (160, 150), (12, 150), (12, INCLINED), (40, INCLINED)],
+    ids=["long", "most of the sample", "end", "inclined end", "inclined, longer"],
 )
 def test_a_pin_is_told_from_the_loop(pin, pin_width):
     parts = find_parts(sample(pin, pin_width), 0.35)
