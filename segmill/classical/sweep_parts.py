@@ -84,14 +84,23 @@ def find_parts(found: Outlines, level: float) -> Parts:
     thin = float(inner[pin_end : peak + 1].min())
     if inner[peak] < NARROWEST_LOOP * thin and pin_end > 0:
         return Parts(pin_end, tip, tip, width, "no part is wider than the stem: there is no loop")
-    is_even = pin_end == 0 and min(inner[0], np.median(inner)) > BARE * inner.max()
-    if is_even and np.median(narrow[:tip]) > ROUND * np.median(inner):
+    if pin_end == 0 and _is_bare_pin(inner, narrow[:tip]):
         return Parts(tip, tip, tip, width, "only a round part is seen: a pin without a loop")
     if thin > WIDEST_STEM * inner[peak]:
         return Parts(pin_end, pin_end, tip, width)
     below = np.flatnonzero(inner[pin_end:peak] < thin + level * (inner[peak] - thin))
     loop_start = pin_end + int(below[-1]) + 1 if below.size else pin_end
     return Parts(pin_end, loop_start, tip, width)
+
+
+def _is_bare_pin(inner: np.ndarray, narrow: np.ndarray) -> bool:
+    """Whether a sample is round and hardly wider than where it enters the image.
+
+    Its width is even, or falls from there on, where little more than its end is in view.
+    """
+    is_even = min(inner[0], np.median(inner)) > BARE * inner.max()
+    is_end = inner[0] == inner.max() and narrow[0] > ROUND * inner[0]
+    return bool(is_end or (is_even and np.median(narrow) > ROUND * np.median(inner)))
 
 
 def _pin(inner: np.ndarray, narrow: np.ndarray) -> tuple[int, int]:
