@@ -96,10 +96,13 @@ def _circles(design: np.ndarray, middle: np.ndarray) -> tuple[np.ndarray, np.nda
     seen = np.isfinite(middle)
     filled = np.where(seen, middle, 0.0)
     weights = seen.astype(float)
+    products = np.einsum("ni,nj->nij", design, design).reshape(len(design), -1)
     for _ in range(CIRCLE_STEPS):
-        gram = np.einsum("nu,ni,nj->uij", weights, design, design)
+        gram = np.einsum("nu,nk->uk", weights, products).reshape(-1, *2 * design.shape[1:])
         right = np.einsum("nu,ni->ui", weights * filled, design)
-        circles = np.einsum("uij,uj->ui", np.linalg.pinv(gram, hermitian=True), right)
+        # Of fewer than three angles the normal equations are singular: the smallest circle then.
+        gram += 1e-12 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(design.shape[1])
+        circles = np.linalg.solve(gram, right[..., None])[..., 0]
         size = np.abs(np.where(seen, filled - design @ circles.T, np.nan))
         median = np.nanmedian(size, axis=0)
         weights = np.where(seen, 1 / np.maximum(size, 0.25 * median + 1e-3), 0.0)
