@@ -190,7 +190,7 @@ def _pixels(picture: av.VideoFrame, colours: str) -> np.ndarray:
     """A picture as (h, w, 3) RGB or (h, w, 1) grey, uint8: the same values as `to_ndarray` gives.
 
     That one prepares a conversion and starts threads anew for every picture; here each thread that
-    asks keeps its own.
+    asks keeps its own. Rows without padding stay where they were converted, which saves a copy.
     """
     if not hasattr(_own, "reformatter"):
         _own.reformatter = VideoReformatter()
@@ -198,7 +198,9 @@ def _pixels(picture: av.VideoFrame, colours: str) -> np.ndarray:
     rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
     channels = 3 if colours == "rgb" else 1
     inner = rows[: picture.height, : picture.width * channels]
-    return inner.copy().reshape(picture.height, picture.width, channels)
+    if picture.format.name == FORMATS[colours]:  # not converted: it belongs to the decoder
+        inner = inner.copy()
+    return np.ascontiguousarray(inner).reshape(picture.height, picture.width, channels)
 
 
 def _damaged(path: Path, k: int) -> Problem:

@@ -19,13 +19,24 @@ LOG = """\
  'zoom': {zoom}}}"""
 
 
-def write_movie(path: Path, levels, h: int = 32, w: int = 48, b_frames: int = 2) -> Path:
-    """A H.264 movie whose frame k has the grey level `levels[k]`, with a ramp along its columns."""
+def write_movie(
+    path: Path,
+    levels,
+    h: int = 32,
+    w: int = 48,
+    b_frames: int = 2,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+) -> Path:
+    """A movie whose frame k has the grey level `levels[k]`, with a ramp along its columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=15, options={"crf": "10", "g": "12"})
-        stream.width, stream.height, stream.pix_fmt = w, h, "yuv420p"
-        stream.codec_context.max_b_frames = b_frames
+        is_h264 = codec == "libx264"
+        options = {"crf": "10", "g": "12"} if is_h264 else {}
+        stream = container.add_stream(codec, rate=15, options=options)
+        stream.width, stream.height, stream.pix_fmt = w, h, pix_fmt
+        if is_h264:
+            stream.codec_context.max_b_frames = b_frames
         for level in levels:
             image = np.full((h, w, 3), level, np.uint8) + np.arange(w, dtype=np.uint8)[:, None]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

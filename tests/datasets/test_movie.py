@@ -61,6 +61,21 @@ def test_few_frames_are_kept(path):
     assert max(kept) <= movie.BEHIND + movie.AHEAD + 1
 
 
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "colours"),
+    [("libx264", "gray", "grey"), ("png", "rgb24", "rgb"), ("libx264", "yuv420p", "rgb")],
+)
+def test_a_frame_that_is_changed_changes_no_other(tmp_path, codec, pix_fmt, colours):
+    levels = np.arange(9) * 20
+    file = write_movie(tmp_path / "m.mov", levels, w=64, codec=codec, pix_fmt=pix_fmt)
+    decoder = MovieDecoder(file, colours)
+    before = [decoder.frame(k).copy() for k in range(9)]
+    decoder.frame(3)[:] = 7
+    for k in range(9):
+        np.testing.assert_array_equal(decoder.frame(k), before[k])
+    decoder.close()
+
+
 def test_grey(path):
     expected = decoded(path)[7].astype(float)
     frame = MovieDecoder(path, "grey").frame(7)
