@@ -20,7 +20,8 @@ class AlignmentOptions:
     enters_from : edge of the image at which the sample enters: ``left``, ``right`` (rotation axis
         horizontal), ``top``, ``bottom`` (vertical); ``auto``: where most of it is
     axis : ``horizontal``, ``vertical`` or ``auto``; limits what ``auto`` may find
-    threshold_scale : factor on Otsu's threshold of the light lost in the sample; smaller finds more
+    threshold_scale : factor on Otsu's threshold of the light lost in the sample; smaller finds
+        more; before a sweep with a loop is refused, 0.75 and 0.55 of it are tried
     min_contrast : least share of the light that the sample takes away; below it nothing is seen
     min_change : least share of the sample's outlines, over all frames, that is not in every frame;
         below it the sample stands still but for vibration
