@@ -8,10 +8,12 @@ import numba
 import numpy as np
 import pandas as pd
 
+from segmill.discs import discs
 from segmill.inference.counting import centred_in_view
 from segmill.inference.instances import components, fill_holes, numbered
 from segmill.inference.watershed import LEVELS, flood
 from segmill.options import option
+from segmill.particles import centroids
 from segmill.peaks import REFINEMENTS, local_maxima, refined
 
 PLACES = ("mask", "peak")
@@ -40,6 +42,9 @@ class ParticleOptions:
     cut : what becomes of particles that the edge of the image cuts: ``"keep"``, all are particles;
         ``"centre"``, those whose centre lies in the image, see
         :func:`~segmill.inference.counting.centred_in_view`
+    shape : what the pixels of a particle are: ``"region"``, those of the mask that are its;
+        ``"disc"``, the disc of their area around their centroid, for spheres. Of a sphere that the
+        edge of the image cuts that is a smaller disc in view
     max_hole : holes of the mask up to this area are filled
     min_size : particles of a smaller area are dropped
     um_per_px : side of a pixel in micrometres, for areas and radii in these; None leaves them out
@@ -54,6 +59,7 @@ class ParticleOptions:
     parting: str = option("distance", choices=PARTINGS)
     unseeded: str = option("drop", choices=("drop", "keep"))
     cut: str = option("keep", choices=("keep", "centre"))
+    shape: str = option("region", choices=("region", "disc"))
     max_hole: int = option(0, low=0)
     min_size: int = option(5, low=0)
     um_per_px: float | None = option(None, low=1e-9)
@@ -122,6 +128,8 @@ def find_particles(
     grown = flood(_landscape(mask, centre, foreground, options.parting), seeds, foreground)
     if options.cut == "centre":
         grown = np.where(centred_in_view(grown)[grown], grown, 0)
+    if options.shape == "disc":
+        grown = _as_discs(grown)
     instances = numbered(grown, options.min_size)
     return Particles(instances, _table(instances, mask, heights, peaks, options))
 
@@ -195,6 +203,13 @@ def _with_unseeded(seeds: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     seeded = np.zeros(int(regions.max()) + 1, bool)
     seeded[regions[seeds > 0]] = True
     return np.where(foreground & ~seeded[regions], regions + seeds.max(), seeds)
+
+
+def _as_discs(instances: np.ndarray) -> np.ndarray:
+    """Discs of the areas and centroids of objects; a line parts those that overlap."""
+    ids, centres = centroids(instances)
+    areas = np.bincount(instances.ravel())[ids]
+    return discs(centres, np.sqrt(areas / math.pi), instances.shape)
 
 
 def _blurred(values: np.ndarray, sigma: float) -> np.ndarray:

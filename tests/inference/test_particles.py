@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from segmill.inference.particles import ParticleOptions, find_particles
 from segmill.metrics import match_instances
@@ -105,6 +106,36 @@ def test_touching_discs_are_parted_at_the_neck(parting):
     found = find_particles(mask, target[:, :, 1], ParticleOptions(parting=parting))
     agreement = match_instances(found.instances, truth, 0.9)
     assert (agreement.tp, agreement.fp, agreement.fn) == (2, 0, 0)
+
+
+def test_particles_drawn_as_discs_keep_their_areas_and_places(scene):
+    _, mask, centre = scene
+    regions, found = (
+        find_particles(mask, centre, ParticleOptions(shape=shape)) for shape in ("region", "disc")
+    )
+    assert len(found.table) == len(regions.table) > 10
+    whole = ~regions.table["touches_border"] & ~found.table["touches_border"]
+    near = cKDTree(found.table[["row", "column"]]).query(regions.table[["row", "column"]])
+    assert (near[0][whole] < 0.3).all()
+    # A disc of pixels has the area of the circle but for its rim.
+    areas = found.table["area"].to_numpy()[near[1]]
+    np.testing.assert_allclose(areas[whole], regions.table["area"][whole], rtol=0.1)
+    for k in np.flatnonzero(whole)[:10]:
+        row = found.table.iloc[near[1][k]]
+        pixels = np.argwhere(found.instances == row["particle"])
+        reach = np.linalg.norm(pixels - row[["row", "column"]].to_numpy(float), axis=1)
+        assert reach.max() <= row["radius"] + 0.8
+
+
+def test_an_oblong_region_is_drawn_as_a_disc():
+    mask = np.zeros((40, 60), np.float32)
+    mask[18:22, 10:50] = 1
+    centre = np.zeros((40, 60), np.float32)
+    centre[20, 30] = 1
+    found = find_particles(mask, centre, ParticleOptions(smoothing=0, shape="disc"))
+    rows, columns = np.indices(mask.shape)
+    wanted = (rows - 19.5) ** 2 + (columns - 29.5) ** 2 < 160 / np.pi
+    np.testing.assert_array_equal(found.instances > 0, wanted)
 
 
 def test_regions_without_a_centre_are_dropped_or_kept():

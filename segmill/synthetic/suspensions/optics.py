@@ -10,6 +10,7 @@ import cv2
 import numba
 import numpy as np
 
+from segmill.discs import span
 from segmill.synthetic.camera import blur
 
 RAYS = 4  # per column
@@ -31,12 +32,6 @@ def share_inside(distance, height, radius, sheet):
         return 0.0
     half, scale = math.sqrt(square), math.sqrt(2) * sheet
     return 0.5 * (math.erf((half - height) / scale) + math.erf((half + height) / scale))
-
-
-@numba.njit(cache=True, nogil=True)
-def span(centre, reach, size):
-    """First and end of the pixels 0 .. size - 1 whose centres are within `reach` of `centre`."""
-    return max(0, math.ceil(centre - reach)), min(size, math.floor(centre + reach) + 1)
 
 
 @numba.njit(cache=True, nogil=True)

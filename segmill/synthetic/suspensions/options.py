@@ -52,13 +52,14 @@ class SuspensionOptions:
     gain : pair; grey levels per photoelectron
     read_noise : pair; standard deviation in grey levels
     dead_pixels : pair; pixels without signal in a million
-    annotated_depth : particles that dim the image, alone and as an eye sees it, by less than this
-        share of the dimming deep inside a particle are not annotated
-    annotated_edge : [in images blurred by 1.5 px or less, by 3.5 px or more], between them between;
-        the annotated disc of a particle ends where its dimming has fallen to this share. As in the
-        two annotated images of the BlobNet authors, one of either kind
-    annotated_own : for the same two; the share is one of the dimming in the particle's own middle
-        (1), or in that of a particle in focus (0), or between
+    annotated_eye : standard deviation in pixels of the blur by which an annotator's eye evens out
+        the noise; the middle of a particle is where the image is darkest then
+    annotated_depth : what dims the image there by less than this share of the dimming deep inside a
+        particle is not annotated
+    annotated_edge : the annotated disc of a particle ends where its dimming has fallen to this
+        share
+    annotated_own : of the dimming in the particle's own middle (1), or in that of a particle in
+        focus (0), or between
     annotated_radius : particles whose annotated disc is smaller are not annotated either
     """
 
@@ -93,9 +94,10 @@ class SuspensionOptions:
     gain: tuple[float, ...] = option((0.08, 0.25), 0.001, 20)
     read_noise: tuple[float, ...] = option((2.5, 5.0), 0, 50)
     dead_pixels: tuple[float, ...] = option((0.0, 40.0), 0, 10000)
-    annotated_depth: float = option(0.45, 0.05, 0.95)
-    annotated_edge: tuple[float, float] = option((0.63, 0.55), 0.05, 0.95)
-    annotated_own: tuple[float, float] = option((0.6, 0.8), 0, 1)
+    annotated_eye: float = option(1.5, 0, 100)
+    annotated_depth: float = option(0.4, 0.05, 0.95)
+    annotated_edge: float = option(0.53, 0.05, 0.95)
+    annotated_own: float = option(0.4, 0, 1)
     annotated_radius: float = option(1.5, 0, 100)
 
     def conflicts(self) -> list[str]:
@@ -104,11 +106,6 @@ class SuspensionOptions:
             f"{name}: expected [least, largest], found {list(value)}"
             for name in pairs()
             if len(value := getattr(self, name)) != 2 or value[0] > value[1]
-        ]
-        offences += [
-            f"{name}: expected [in sharp images, in blurred ones], found {list(value)}"
-            for name in ("annotated_edge", "annotated_own")
-            if len(value := getattr(self, name)) != 2
         ]
         if not self.light_from:
             offences.append("light_from: expected at least one side, found none")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segmill.discs import discs
 from segmill.labels import relabel
 from segmill.options import build_options
 from segmill.particles import particle_targets
@@ -12,15 +13,23 @@ from segmill.synthetic.suspensions.optics import dimming, in_front, light, shado
 from segmill.synthetic.suspensions.options import SuspensionOptions
 from segmill.synthetic.suspensions.scene import Scene, draw_scene
 from segmill.synthetic.suspensions.specks import kill_pixels, specks
-from segmill.synthetic.suspensions.truth import HALO, annotated_radii, discs
+from segmill.synthetic.suspensions.truth import (
+    HALO,
+    annotated_radii,
+    owners,
+    profiles,
+    spots,
+)
 
 # Quarter turns from the frame of the light to that of the image.
 TURNS = {"top": 0, "left": 1, "bottom": 2, "right": 3}
 CENTRE_SIGMA = 2.0
 # Blur of the shadows of spheres next to the sheet by being out of focus, over the mean radius.
 SHADOW_BLUR = 0.15
-# Blur in pixels of the two kinds of images that the options say the habits of annotators of.
-HABITS_AT = (1.5, 3.5)
+# Over the mean radius: what varies over more is no spot but the light around.
+AROUND = 1.5
+# Heights over the sheet of spheres that can make a spot: their radius and this many sheets.
+SHEETS = 3.0
 
 
 def suspension_options(**options) -> SuspensionOptions:
@@ -75,8 +84,9 @@ def render_particles(seed: int, index: int, options: SuspensionOptions, sigma: f
     rng = generator(seed, "synthesize", index)
     scene = draw_scene(rng, options)
     turns = TURNS[scene.side]
-    image = np.rot90(_camera(rng, scene, _signal(rng, scene, options)), turns)
-    instances = np.ascontiguousarray(np.rot90(_instances(scene, options), turns))
+    signal, dimmed = _signal(rng, scene, options)
+    image = np.rot90(_camera(rng, scene, signal), turns)
+    instances = np.ascontiguousarray(np.rot90(_instances(scene, options, dimmed), turns))
     return Sample(
         image=np.repeat(np.ascontiguousarray(image)[:, :, None], 3, 2),
         instances=instances,
@@ -89,26 +99,36 @@ def render_particles(seed: int, index: int, options: SuspensionOptions, sigma: f
     )
 
 
-def _instances(scene: Scene, options: SuspensionOptions) -> np.ndarray:
-    """The labels of the particles that an annotator marks, in the frame of the light."""
+def _instances(scene: Scene, options: SuspensionOptions, dimmed: np.ndarray) -> np.ndarray:
+    """The labels of the particles that an annotator marks, in the frame of the light.
+
+    `dimmed` (rows, columns) float32 is what the particles take from the light around, as a share of
+    it, with the scene's margin on each side.
+    """
     values = scene.values
-    blur = values["blur"]
-    radii = annotated_radii(
-        scene.radii,
-        scene.centres[:, 2],
-        scene.sheets,
-        blur,
-        options.annotated_depth,
-        halo=values["halo"],
-        own=float(np.interp(blur, HABITS_AT, options.annotated_own)),
-        edge=float(np.interp(blur, HABITS_AT, options.annotated_edge)),
+    inside = 1 - values["haze"]
+    near = np.abs(scene.centres[:, 2]) < scene.radii + SHEETS * scene.sheets
+    centres, radii = scene.centres[near], scene.radii[near]
+    places, alone = profiles(
+        radii, centres[:, 2], scene.sheets[near], values["blur"], values["halo"]
     )
-    radii = np.where(radii < options.annotated_radius, 0, radii)
-    return relabel(discs(scene.centres[:, :2], radii, scene.shape))
+    seen = np.ascontiguousarray(blur(dimmed, options.annotated_eye), np.float32)
+    marked, depth = spots(seen, options.annotated_depth * inside)
+    owner = owners(marked - scene.margin, centres[:, :2], radii, alone[:, 0])
+    found = owner >= 0
+    owner, depth = owner[found], depth[found] / inside
+    drawn = annotated_radii(
+        places, alone[owner], depth, options.annotated_own, options.annotated_edge
+    )
+    drawn = np.where(drawn < options.annotated_radius, 0, drawn)
+    return relabel(discs(centres[owner, :2], drawn, scene.shape))
 
 
-def _signal(rng, scene: Scene, options: SuspensionOptions) -> np.ndarray:
-    """Grey levels without noise, (h, w) float32, in the frame of the light."""
+def _signal(rng, scene: Scene, options: SuspensionOptions) -> tuple[np.ndarray, np.ndarray]:
+    """Grey levels without noise, (h, w) float32, and what the particles take of them.
+
+    Both in the frame of the light, the latter (see :func:`_instances`) with the margin.
+    """
     values, margin = scene.values, scene.margin
     shape = tuple(side + 2 * margin for side in scene.shape)
     centres = np.add(scene.centres, (margin, margin, 0))
@@ -128,15 +148,20 @@ def _signal(rng, scene: Scene, options: SuspensionOptions) -> np.ndarray:
     # What is seen inside the particles is light scattered from all around.
     around = blur(glow, 3 * values["radius"])
     image = values["haze"] * around + (1 - values["haze"]) * glow * (1 - inside)
+    clear = values["haze"] * around + (1 - values["haze"]) * glow
     nearest = 1.5 * values["radius"]
     shadow = blur(shadows(centres, scene.radii, nearest, shape), SHADOW_BLUR * values["radius"])
     image *= 1 - values["shadow"] * np.minimum(shadow, 1)
     cover = in_front(centres, scene.radii, nearest, shape)
-    image *= 1 - values["out_of_focus"] * cover / max(1.0, cover.max())
+    cover = 1 - values["out_of_focus"] * cover / max(1.0, cover.max())
+    image *= cover
+    # Streaks and stripes are narrower than particles: to an eye they are part of a spot.
+    clear = blur(clear * cover, AROUND * values["radius"])
+    dimmed = 1 - _spread(image, values) / clear
     image = image[margin:-margin, margin:-margin]
     image = _behind_walls(np.ascontiguousarray(image), scene)
     image += specks(rng, scene.shape, values["specks"], values["radius"])
-    return values["background"] * _spread(image, values)
+    return values["background"] * _spread(image, values), dimmed
 
 
 def _spread(image: np.ndarray, values: dict[str, float]) -> np.ndarray:
