@@ -10,7 +10,11 @@ from segmill.notions import BEAMLINE
 from segmill.store import write_store
 from segmill.synthetic import SyntheticProducer, beamline_sweep, cells, split_counts
 
-CONFIGS = sorted((Path(__file__).parents[2] / "config" / "datasets").glob("synthetic_*.yaml"))
+CONFIGS = [
+    path
+    for path in sorted((Path(__file__).parents[2] / "config" / "datasets").glob("*.yaml"))
+    if yaml.safe_load(path.read_text())["reader"] == "synthetic"
+]
 TINY = {
     "reader": "synthetic",
     "generator": "cells",
