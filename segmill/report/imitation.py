@@ -62,19 +62,22 @@ def side_by_side(
 
 
 def most_alike(real: Store, index: int, synthetic: Store, among: int = 200) -> int:
-    """Which of the first `among` synthetic samples resembles an experimental one most.
+    """Which of `among` synthetic samples resembles an experimental one most.
+
+    They are spread evenly over the store, which may be a union of several kinds of images.
 
     The distance is the mean square of two differences: that of the logarithms of the power spectra,
     and that of the quantiles of the grey levels, over the standard deviation of the experimental.
     """
     wanted, scale = _signature(_grey(real, index)), _grey(real, index).std()
     distances = []
-    for k in range(min(among, len(synthetic))):
+    places = np.linspace(0, len(synthetic) - 1, min(among, len(synthetic))).astype(int)
+    for k in places.tolist():
         found = _signature(_grey(synthetic, k))
         spectra, levels = (a - b for a, b in zip(found, wanted, strict=True))
         levels = levels / max(scale, 1e-9)
         distances.append(np.nanmean(np.square(spectra)) + np.mean(np.square(levels)))
-    return int(np.argmin(distances))
+    return int(places[np.argmin(distances)])
 
 
 def _signature(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
