@@ -290,6 +290,11 @@ def test_what_is_too_faint_for_an_eye_is_not_annotated():
     assert all(((few == 0) | (many > 0)).all() for many, few in pairwise(found))
 
 
+def test_particles_as_bright_as_the_liquid_are_not_annotated():
+    options = {**SMALL, "haze": [1, 1], "shadow": [0.5, 0.5]}
+    assert not particles(5, **options).instances.any()
+
+
 def test_an_eye_that_evens_out_more_parts_fewer_particles():
     options = {**CLEAN, **SMALL, "radius": [6, 6], "volume_fraction": [0.5, 0.5]}
     fine, coarse = (

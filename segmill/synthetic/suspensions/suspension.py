@@ -113,7 +113,8 @@ def _instances(scene: Scene, options: SuspensionOptions, dimmed: np.ndarray) -> 
         radii, centres[:, 2], scene.sheets[near], values["blur"], values["halo"]
     )
     seen = np.ascontiguousarray(blur(dimmed, options.annotated_eye), np.float32)
-    marked, depth = spots(seen, options.annotated_depth * inside)
+    # Particles as bright as the liquid show nowhere.
+    marked, depth = spots(seen, options.annotated_depth * inside if inside > 0 else np.inf)
     owner = owners(marked - scene.margin, centres[:, :2], radii, alone[:, 0])
     found = owner >= 0
     owner, depth = owner[found], depth[found] / inside

@@ -41,7 +41,9 @@ def spots(seen: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
     return places, seen[tuple(places.T)]
 
 
-def owners(places: np.ndarray, centres: np.ndarray, radii: np.ndarray, dims: np.ndarray):
+def owners(
+    places: np.ndarray, centres: np.ndarray, radii: np.ndarray, dims: np.ndarray
+) -> np.ndarray:
     """The sphere that each spot is of: (n,) int64, -1 where none is near. One spot per sphere.
 
     Parameters
