@@ -28,6 +28,7 @@ from segmill.synthetic.suspensions.truth import (
     APART,
     DISTANCE,
     HALO,
+    NEAREST,
     REACH,
     annotated_radii,
     owners,
@@ -195,7 +196,7 @@ def test_a_spot_is_of_the_near_sphere_that_dims_most_and_a_sphere_has_one(seed, 
     claims = []
     for k, place in enumerate(places):
         distance = np.linalg.norm(centres - place, axis=1)
-        for j in np.argsort(distance, kind="stable")[:4]:
+        for j in np.argsort(distance, kind="stable")[:NEAREST]:
             claim = dims[j] - DISTANCE * distance[j]
             near = distance[j] < max(REACH * radii[j], 3)
             claims.append((claim if near and dims[j] > 0.02 else 0, -k, j))

@@ -18,6 +18,8 @@ APART = 2.0
 REACH, LEAST_REACH = 0.8, 3.0
 # Of spheres that near, the spot is the one's that dims most; a pixel of distance costs this much.
 DISTANCE = 0.03
+# So many spheres, the nearest ones, are looked at for each spot.
+NEAREST = 4
 # Spheres that dim less, alone, make no spot.
 LEAST_DIMMING = 0.02
 # A spot that is seen has a disc: at least what is deeper than this share of its middle.
@@ -56,7 +58,7 @@ def owners(
     owner = np.full(len(places), -1, np.int64)
     if not len(places) or not len(centres):
         return owner
-    count = min(4, len(centres))
+    count = min(NEAREST, len(centres))
     distance, near = cKDTree(centres).query(places, k=[*range(1, count + 1)])
     claim = dims[near] - DISTANCE * distance
     claim[(distance >= np.maximum(REACH * radii[near], LEAST_REACH)) | (claim <= 0)] = 0
@@ -115,7 +117,7 @@ def annotated_radii(
     Parameters
     ----------
     places, dimming : of the spheres, as :func:`profiles` returns them
-    seen : (n,) dimming in the middle of the spots, over that deep inside a sphere in focus
+    seen : (n,) dimming in the middle of the spots, over that deep inside a sphere in focus, above 0
     own, edge : shares
 
     Returns
@@ -132,14 +134,14 @@ def annotated_radii(
         return np.zeros(0)
     level = np.minimum(edge * (own * seen + 1 - own), FAINTEST * seen)
     scaled = dimming * (seen / dimming[:, 0])[:, None]
-    # The profile falls from the middle outwards: the first place below the level ends the disc.
+    # The profile falls from the middle outwards, which is above the level: the first place below it
+    # ends the disc.
     below = scaled < level[:, None]
     first = np.where(below.any(1), below.argmax(1), len(places) - 1)
     n = np.arange(len(seen))
     inner, outer = scaled[n, first - 1], scaled[n, first]
     step = places[1] - places[0]
-    found = places[first] - step * (level - outer) / np.maximum(inner - outer, 1e-12)
-    return np.where(first == 0, 0.0, found)
+    return places[first] - step * (level - outer) / np.maximum(inner - outer, 1e-12)
 
 
 def _radial_blur(places: np.ndarray, sigma: float, step: float) -> np.ndarray:
